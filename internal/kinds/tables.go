@@ -1,0 +1,157 @@
+package kinds
+
+import "millwright.dev/millwright/internal/state"
+
+// tables is keyed by system, kind and the first word of the part.
+var tables = map[string]Table{
+	// Metal3. A host is released, never deleted: deleting one deprovisions it, which wipes its disks.
+	// `online` is required at creation and belongs to the provisioner afterwards.
+	"kubernetes/BareMetalHost.metal3.io": {
+		Protected:  true,
+		Release:    Leave,
+		CreateOnly: []string{"spec.online"},
+		Immutable:  []string{"spec.bootMACAddress"},
+		Changed: func(path state.Path, _, _ any, live state.LiveObject) Impact {
+			if len(path) == 0 || path[0] != "spec" {
+				return None
+			}
+			if hostState(live) == "available" && startsWith(path, "spec.raid", "spec.rootDeviceHints") {
+				return Reboot // an available host goes back to preparing, which boots Ironic's ramdisk
+			}
+			return None
+		},
+	},
+	// The label that lets Platform claim the host for a pool. Taking it away stops future claims only.
+	"kubernetes/BareMetalHost.metal3.io/pool": {Release: Delete},
+	// Created by Metal3 with an empty spec; we own the keys that the fleet names. On an available host
+	// a change boots Ironic's ramdisk; on a provisioned one it waits for the host to be powered off.
+	"kubernetes/HostFirmwareSettings.metal3.io": {
+		Intrinsic: true,
+		Release:   Leave,
+		Changed: func(path state.Path, _, _ any, _ state.LiveObject) Impact {
+			if startsWith(path, "spec.settings") {
+				return Reboot
+			}
+			return None
+		},
+	},
+
+	// vCluster Platform.
+	"kubernetes/VirtualClusterInstance.management.loft.sh": {
+		Protected: true,
+		Release:   Delete,
+		Removed:   DataLoss,
+		Immutable: []string{"spec.clusterRef.cluster", "spec.clusterRef.namespace", "spec.clusterRef.virtualCluster"},
+		Changed:   instanceImpact,
+	},
+	"kubernetes/Project.management.loft.sh":      {Protected: true, Release: Delete, Removed: DataLoss},
+	"kubernetes/NodeProvider.management.loft.sh": {Protected: true, Release: Delete, Removed: Reprovision, Keys: map[string]string{"spec.metal3.nodeTypes": "name"}},
+	"kubernetes/OSImage.management.loft.sh":      {Release: Delete},
+	"kubernetes/Team.management.loft.sh":         {Release: Delete},
+
+	// Core kinds whose loss takes others along.
+	"kubernetes/Namespace":             {Protected: true, Release: Delete, Removed: DataLoss},
+	"kubernetes/PersistentVolumeClaim": {Protected: true, Release: Delete, Removed: DataLoss},
+	"kubernetes/CustomResourceDefinition.apiextensions.k8s.io": {
+		Protected: true, Release: Delete, Removed: DataLoss,
+	},
+	"kubernetes/Secret": {Release: Delete, Sensitive: []string{"data", "stringData"}},
+
+	// Redfish. The resources are there by nature; what Git drops stays as it is.
+	"redfish/power": {Intrinsic: true, Release: Leave},
+	"redfish/ntp":   {Intrinsic: true, Release: Leave},
+	"redfish/bios": {
+		Intrinsic: true,
+		Release:   Leave,
+		Staged:    true,
+		Changed:   func(state.Path, any, any, state.LiveObject) Impact { return Reboot },
+	},
+
+	// Netris. A VPC or server cluster that vanished may have carried tenants: never re-created by guess.
+	"netris/tenant": {Protected: true, Release: Delete},
+	"netris/vpc": {
+		Protected: true,
+		Release:   Delete,
+		Removed:   Network,
+		Immutable: []string{"adminTenant"},
+		Sets:      []string{"tags", "guestTenant"},
+	},
+	"netris/allocation": {Release: Delete, Removed: Network, Immutable: []string{"tenant", "vpc", "prefix"}},
+	"netris/subnet":     {Release: Delete, Removed: Network, Immutable: []string{"prefix", "vpc"}, Sets: []string{"tags", "sites"}},
+	// What an edit does to live clusters is not documented, so a template is replaced under a new name.
+	"netris/servercluster-template": {Release: Delete, Immutable: []string{"vnets"}, Keys: map[string]string{"vnets": "postfix"}},
+	"netris/servercluster": {
+		Protected: true,
+		Release:   Delete,
+		Removed:   Network,
+		Immutable: []string{"admin", "site", "vpc", "srvClusterTemplate"},
+		Sets:      []string{"tags"},
+	},
+	// Membership: joining and leaving a tenant's network is what isolation is made of.
+	"netris/servercluster/server": {Release: Delete, Created: Network, Removed: Network},
+	"netris/server":               {Intrinsic: true, Release: Leave},
+}
+
+// Membership reports whether an object is a machine's dedicated place in a tenant's segment, and if
+// so in which server cluster and of which machine.
+func Membership(id state.ID) (cluster, machine string, ok bool) {
+	const servers = "server/"
+	if id.Target.System != state.Netris || id.Kind != "servercluster" || len(id.Part) <= len(servers) || id.Part[:len(servers)] != servers {
+		return "", "", false
+	}
+	return id.Name, id.Part[len(servers):], true
+}
+
+// instanceImpact of a tenant cluster: machines that leave it are wiped, other values restart its
+// control plane.
+func instanceImpact(path state.Path, old, new any, _ state.LiveObject) Impact {
+	if !startsWith(path, "spec.template.helmRelease.values") {
+		return None
+	}
+	last := path[len(path)-1]
+	if !startsWith(path, "spec.template.helmRelease.values.privateNodes.autoNodes") {
+		return Restart
+	}
+	from, ok1 := old.(int64)
+	to, ok2 := new.(int64)
+	if last == "quantity" && ok1 && ok2 && to >= from {
+		return None // more machines disturb nobody
+	}
+	if old == nil {
+		return None
+	}
+	return Reprovision
+}
+
+func hostState(live state.LiveObject) string {
+	return Text(live.Value, "status", "provisioning", "state")
+}
+
+// Text is the string at a path of maps, or "".
+func Text(value map[string]any, path ...string) string {
+	s, _ := Lookup(value, path...).(string)
+	return s
+}
+
+// Lookup is the value at a path of maps, or nil.
+func Lookup(value map[string]any, path ...string) any {
+	var at any = value
+	for _, key := range path {
+		m, ok := at.(map[string]any)
+		if !ok {
+			return nil
+		}
+		at = m[key]
+	}
+	return at
+}
+
+func startsWith(path state.Path, prefixes ...string) bool {
+	for _, prefix := range prefixes {
+		p, err := state.ParsePath(prefix)
+		if err == nil && path.HasPrefix(p) {
+			return true
+		}
+	}
+	return false
+}
