@@ -1,0 +1,188 @@
+package fleet
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// All goes through a map in the order of its keys.
+func All[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			if !yield(k, m[k]) {
+				return
+			}
+		}
+	}
+}
+
+// PoolRef is a pool with where it belongs and what serves it.
+type PoolRef struct {
+	Tenant, Cluster, Name string
+	Pool                  *Pool
+	// Machines are the names allocated to the pool, in the order in which they were given.
+	Machines []string
+}
+
+// Label is the value that binds a host to the pool: "acme.train.h100", at most 62 characters.
+func (p PoolRef) Label() string { return p.Tenant + "." + p.Cluster + "." + p.Name }
+
+// NodeType is the pool's node type in Platform: "acme-train-h100".
+func (p PoolRef) NodeType() string { return p.Tenant + "-" + p.Cluster + "-" + p.Name }
+
+// Address is the pool's own address: "pool/acme/train/h100".
+func (p PoolRef) Address() string { return "pool/" + p.Tenant + "/" + p.Cluster + "/" + p.Name }
+
+// index answers who serves what.
+type index struct {
+	pools     []PoolRef
+	byMachine map[string]int // into pools
+}
+
+// lookup builds the index at its first use.
+func (f *Fleet) lookup() *index {
+	f.once.Do(func() { f.index = newIndex(f) })
+	return &f.index
+}
+
+func newIndex(f *Fleet) index {
+	ix := index{byMachine: map[string]int{}}
+	for tn, t := range All(f.Tenants) {
+		for cn, c := range All(t.Clusters) {
+			for pn, p := range All(c.Pools) {
+				ref := PoolRef{Tenant: tn, Cluster: cn, Name: pn, Pool: p, Machines: f.Allocation[tn][cn][pn]}
+				for _, m := range ref.Machines {
+					if _, taken := ix.byMachine[m]; !taken {
+						ix.byMachine[m] = len(ix.pools)
+					}
+				}
+				ix.pools = append(ix.pools, ref)
+			}
+		}
+	}
+	return ix
+}
+
+// Pools are all pools, ordered by tenant, cluster and name. The slice is shared: don't change it.
+func (f *Fleet) Pools() []PoolRef { return f.lookup().pools }
+
+// PoolOf is the pool that a machine is allocated to, if it is.
+func (f *Fleet) PoolOf(machine string) (PoolRef, bool) {
+	i, ok := f.lookup().byMachine[machine]
+	if !ok {
+		return PoolRef{}, false
+	}
+	return f.lookup().pools[i], true
+}
+
+// Members are the machines of all pools of a cluster, sorted by name.
+func (f *Fleet) Members(tenant, cluster string) []string {
+	var names []string
+	for _, p := range f.lookup().pools {
+		if p.Tenant == tenant && p.Cluster == cluster {
+			names = append(names, p.Machines...)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// SiteOf is the site that a cluster is in: that of its segment.
+func (f *Fleet) SiteOf(c *Cluster) *Site { return f.Sites[f.Segments[c.Segment].Site] }
+
+// NTP are the time servers that a machine's BMC is to use: its own, else those of its site.
+func (f *Fleet) NTP(m *Machine) []string {
+	if len(m.NTP) > 0 {
+		return m.NTP
+	}
+	return f.Sites[m.Site].NTP
+}
+
+// UFM is the InfiniBand manager of a segment: its own, else that of its site; empty where the
+// segment has no InfiniBand.
+func (f *Fleet) UFM(s *Segment) string {
+	if s.InfiniBand == nil {
+		return ""
+	}
+	return cmp.Or(s.InfiniBand.UFM, f.Sites[s.Site].Netris.UFM)
+}
+
+// ImageOf is the name of a pool's image: its own, else that of its class.
+func (f *Fleet) ImageOf(p *Pool) string { return cmp.Or(p.Image, f.Classes[p.Class].Image) }
+
+// GatewayCIDR is the gateway with the subnet's prefix length, as Netris and Platform want it:
+// "10.20.1.1/24".
+func (s *Segment) GatewayCIDR() string {
+	_, bits, _ := strings.Cut(s.NorthSouth.Subnet, "/")
+	return s.NorthSouth.Gateway + "/" + bits
+}
+
+// Endpoint is the BMC's scheme and host: "https://10.10.0.11".
+func (b BMC) Endpoint() string {
+	scheme, host, _ := b.parts()
+	return scheme + "://" + host
+}
+
+// Host is the BMC's host name or address, without a port and without brackets.
+func (b BMC) Host() string {
+	_, host, _ := b.parts()
+	if ap, err := netip.ParseAddrPort(host); err == nil {
+		return ap.Addr().String()
+	}
+	if strings.HasPrefix(host, "[") {
+		return strings.Trim(host, "[]")
+	}
+	name, _, _ := strings.Cut(host, ":")
+	return name
+}
+
+// SystemPath is the Redfish path of the System: "/redfish/v1/Systems/1".
+func (b BMC) SystemPath() string {
+	_, _, path := b.parts()
+	return path
+}
+
+func (b BMC) parts() (scheme, host, path string) {
+	driver, rest, _ := strings.Cut(b.Address, "://")
+	scheme = "https"
+	if strings.HasSuffix(driver, "+http") {
+		scheme = "http"
+	}
+	host, path, _ = strings.Cut(rest, "/")
+	return scheme, host, "/" + path
+}
+
+// NormalMAC is a MAC or GUID as it is compared: in lower case.
+func NormalMAC(s string) string { return strings.ToLower(s) }
+
+// VLAN is a VLAN number from 2 to 4094; 0 is "auto", chosen by the network controller.
+type VLAN int
+
+// UnmarshalJSON takes "auto" or a number.
+func (v *VLAN) UnmarshalJSON(b []byte) error {
+	if string(b) == `"auto"` {
+		*v = 0
+		return nil
+	}
+	n, err := strconv.Atoi(string(b))
+	if err != nil {
+		return fmt.Errorf("vlan %s: neither \"auto\" nor a number", b)
+	}
+	*v = VLAN(n)
+	return nil
+}
+
+// MarshalJSON writes "auto" or the number.
+func (v VLAN) MarshalJSON() ([]byte, error) {
+	if v == 0 {
+		return json.Marshal("auto")
+	}
+	return json.Marshal(int(v))
+}

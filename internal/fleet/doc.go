@@ -1,0 +1,27 @@
+// Package fleet is what a fleet repository says, typed and checked. Begin with [Load]: it compiles
+// the CUE of a file system, checks it as a whole and returns a [Fleet] or every finding at once.
+// [Fleet.Locate] says where a value was written, [Allocate] binds machines to pools.
+//
+// It knows the schema and nothing of Git, of rendering or of any system.
+//
+// The codes of its findings:
+//
+//	MW100  the repository as a whole: empty, too large, no module, a foreign copy of the schema
+//	MW101  a file that is not CUE
+//	MW102  an import that cannot be had, or a cycle of imports
+//	MW103  a feature of CUE that is not allowed here (@embed, @extern, @if, @tag)
+//	MW104  compilation needed too much time or memory, or its result is too large
+//	MW110  a field that the schema does not know
+//	MW111  a value of the wrong type or outside what the schema allows
+//	MW112  a required field is missing, or its value is not concrete
+//	MW113  values that contradict each other
+//	MW114  a reference to something that CUE does not know
+//	MW115  an entity written in several directories, or outside a leaf directory
+//	MW201  a name that nothing bears (class, site, stack, segment, image, machine, path)
+//	MW202  an address used twice (MAC, GUID, BMC, serial number, rack unit)
+//	MW203  machines: the allocation does not fit the pools
+//	MW204  networks that meet, or that are not what they should be
+//	MW205  a segment that does not fit the clusters, sites or classes that use it
+//	MW206  names that become the same in a target system
+//	MW207  a stack whose components cannot be ordered or rendered
+package fleet

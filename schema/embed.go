@@ -1,0 +1,13 @@
+// Package schema holds the CUE definitions of a fleet, which are its manual too: begin with
+// fleet.cue. The package carries them as bytes and knows nothing of how they are used.
+package schema
+
+import "embed"
+
+// ImportPath is the path by which a fleet's files import the schema.
+const ImportPath = "millwright.dev/fleet"
+
+// Files are the schema's CUE files, all of one package, in the root of the file system.
+//
+//go:embed *.cue
+var Files embed.FS
