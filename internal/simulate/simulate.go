@@ -61,9 +61,12 @@ type Machine struct {
 	Power     Power
 	Resets    int       // completed power-ons and resets
 	LastReset time.Time // when the last of them completed
+	Resetting string    // the Redfish ResetType under way, or ""
 	// BIOS holds the attributes in force, Pending those that take force at the next reset.
 	BIOS, Pending map[string]any
-	NTP           []string
+	// NTP lists the BMC's time servers, NTPEnabled says whether it asks them.
+	NTP        []string
+	NTPEnabled bool
 	// Booted names what runs: "" nothing, "ipa" Ironic's ramdisk, "os" an installed system.
 	Booted string
 	// Cluster is the tenant cluster whose node the machine is ("acme.train"), or "".
@@ -151,6 +154,10 @@ type Event struct {
 func (s *Site) Record(e Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.record(e)
+}
+
+func (s *Site) record(e Event) {
 	s.seq++
 	e.Seq, e.Time = s.seq, time.Now()
 	s.log = append(s.log, e)
