@@ -40,6 +40,14 @@ func (i *Impact) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// Facts that every system reports under the same name in state.LiveObject.Facts.
+const (
+	// FactLastReset changes whenever the machine was reset: the BMC's own LastResetTime.
+	FactLastReset = "last-reset"
+	// FactPower is the machine's power state in Redfish's words.
+	FactPower = "power"
+)
+
 // Release is what we do when Git no longer wants an object of ours.
 type Release string
 

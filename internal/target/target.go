@@ -69,24 +69,10 @@ type Result struct {
 }
 
 // PreviewResult is how one object would read back.
-type PreviewResult struct {
-	ID state.ID
-	// Value is the object as it would be, in the shape of LiveObject.Value.
-	Value map[string]any
-	// Conflicts are fields that somebody else owns and that an unforced write would be refused for.
-	// Value is then what a forced write would give.
-	Conflicts []Conflict
-	// Unknown says why it cannot be told yet; the plan then rests on what was rendered.
-	Unknown error
-	// Invalid is the target's refusal: the object can never be applied as it is.
-	Invalid error
-}
+type PreviewResult = plan.Preview
 
 // Conflict is one field owned by another field manager.
-type Conflict struct {
-	Path    string // as state.Path.String writes it, as near as the target tells
-	Manager string
-}
+type Conflict = plan.Conflict
 
 // ErrHeld marks a refusal of our own: the writer looked again just before sending, and what it saw
 // forbids the change.

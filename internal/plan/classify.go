@@ -1,0 +1,273 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"millwright.dev/millwright/internal/kinds"
+	"millwright.dev/millwright/internal/state"
+)
+
+// wanted plans one object that Git wants.
+func (in Input) wanted(o state.Object) Change {
+	c := Change{ID: o.ID, Entity: o.Entity, Action: Nothing, Status: InSync, Want: &o}
+	if owned, ok := in.Owned[o.ID]; ok {
+		c.Owned = &owned
+	}
+	presence, live, err := in.Live[o.ID.Target].Presence(o.ID)
+	switch presence {
+	case state.PresenceUnknown:
+		c.Status, c.Note = Unknown, "was not looked at"
+		if err != nil {
+			c.Note = err.Error()
+		}
+	case state.Absent:
+		in.absent(&c)
+	case state.Present:
+		c.Live = &live
+		in.present(&c)
+	}
+	return c
+}
+
+// absent plans an object that is wanted and not there.
+func (in Input) absent(c *Change) {
+	table := kinds.Of(c.ID)
+	switch {
+	case c.Want.Mode == state.Observe:
+		c.Status, c.Note = Missing, "it must be there already, and is not"
+	case table.Intrinsic:
+		c.Status, c.Note = Progressing, "its owner has not made it yet"
+	case c.Owned != nil:
+		c.Action, c.Status, c.Causes, c.Impact = Create, Missing, []Cause{CauseDrift}, table.Created
+		if table.Protected {
+			c.Hold(Hold{By: "protected", Why: "it was ours and is gone; to make it again may destroy what runs",
+				Until: fmt.Sprintf("policy adopts %s, or its %s is retired", c.ID, state.EntityKind(c.Entity))})
+			if in.Adopt[c.ID.String()] {
+				c.Held, c.Status = nil, Missing
+			}
+		}
+	default:
+		c.Action, c.Status, c.Causes, c.Impact = Create, Progressing, []Cause{CauseCommit}, table.Created
+	}
+	if c.Action == Create {
+		c.Fields = Compare(c.Want.Tree, nil, table)
+		c.Basis = "rendered"
+	}
+}
+
+// present plans an object that is wanted and there.
+func (in Input) present(c *Change) {
+	table := kinds.Of(c.ID)
+	if c.Live.Deleting {
+		c.Status, c.Note = Progressing, "is being deleted; it is looked at again once it is gone"
+		return
+	}
+	c.Fields, c.Basis = in.fields(c, table)
+	for i := range c.Fields {
+		if c.Live.Writers != nil {
+			c.Fields[i].Who = c.Live.Writers(c.Fields[i].Path)
+		}
+	}
+	if c.Want.Mode == state.Observe {
+		if len(c.Fields) > 0 {
+			c.Status, c.Causes, c.Note = Drifted, []Cause{CauseDrift}, "observed only: another system is told to mend it"
+		}
+		return
+	}
+	intent, opened := in.Intents[c.ID]
+	ours := c.Owned != nil || table.Intrinsic || opened && intent.Action == string(Create)
+	switch {
+	case !ours && c.Live.Mark == c.ID && len(c.Fields) == 0:
+		c.Note = "bears our mark and is as wanted; remembered again"
+	case !ours && !in.Adopt[c.ID.String()]:
+		c.Action, c.Causes = Adopt, []Cause{CauseCommit}
+		c.Hold(Hold{By: "unmarked", Why: "something of this name is there that we did not make", Until: "policy adopts " + c.ID.String()})
+		return
+	case !ours:
+		c.Action, c.Status, c.Causes = Adopt, Progressing, []Cause{CauseCommit}
+		c.Impact = impactOf(c, table)
+	case c.Owned != nil && c.Owned.Remote != "" && c.Live.Remote != "" && c.Owned.Remote != c.Live.Remote && !in.Adopt[c.ID.String()]:
+		c.Action, c.Causes = Adopt, []Cause{CauseDrift}
+		c.Hold(Hold{By: "unmarked", Why: "what was ours was replaced by something else of its name", Until: "policy adopts " + c.ID.String()})
+	case len(c.Fields) > 0:
+		in.differs(c, table)
+	}
+	if c.Action == Nothing {
+		settle(c)
+	}
+}
+
+// fields are the differences, from the target's own word where it gave one.
+func (in Input) fields(c *Change, table kinds.Table) ([]Field, string) {
+	preview, ok := in.Previews[c.ID]
+	if ok && preview.Invalid != nil {
+		c.Note = preview.Invalid.Error()
+	}
+	if ok && preview.Unknown == nil && preview.Invalid == nil {
+		return Difference(c.Live.Value, preview.Value, c.Want.Tree, table), "previewed"
+	}
+	return Compare(c.Want.Tree, c.Live.Value, table), "rendered"
+}
+
+// differs plans the update of an object of ours.
+func (in Input) differs(c *Change, table kinds.Table) {
+	c.Action, c.Status, c.Causes, c.Impact = Update, Progressing, in.causes(c), impactOf(c, table)
+	if slices.Contains(c.Causes, CauseDrift) {
+		c.Status = Drifted
+	}
+	for _, f := range c.Fields {
+		if slices.ContainsFunc(table.Immutable, func(s string) bool { return f.Name == s || strings.HasPrefix(f.Name, s) }) {
+			c.Action, c.Impact = Replace, max(c.Impact, table.Removed)
+			c.Hold(Hold{By: "replace", Why: f.Name + " cannot change in place", Until: "the old one is retired and the new one has another name"})
+			return
+		}
+	}
+	preview := in.Previews[c.ID]
+	if preview.Invalid != nil {
+		c.Status = Failed
+		c.Action = Nothing
+		return
+	}
+	for _, conflict := range preview.Conflicts {
+		ours := c.Owned != nil && slices.ContainsFunc(c.Owned.Fields, func(f string) bool {
+			return f == conflict.Path || strings.HasPrefix(f, conflict.Path)
+		})
+		if !ours || slices.Contains(in.Controllers, conflict.Manager) {
+			c.Hold(Hold{By: "conflict", Why: fmt.Sprintf("%s is owned by %s", conflict.Path, conflict.Manager),
+				Until: "the fleet drops the field, or " + conflict.Manager + " does"})
+			return
+		}
+		c.Force = true
+	}
+	if table.Staged {
+		in.stage(c, table)
+	}
+}
+
+// stage finds the next step of a change that takes effect by a reset.
+func (in Input) stage(c *Change, table kinds.Table) {
+	c.Step = Stage
+	if c.Live.Pending != nil && len(Compare(c.Want.Tree, overlay(c.Live.Value, c.Live.Pending), table)) == 0 {
+		c.Step = Reset
+	}
+	intent, open := in.Intents[c.ID]
+	if open && intent.Step == string(Reset) && intent.Before == c.Live.Facts[kinds.FactLastReset] && in.Now.Sub(intent.Opened) < in.Settle {
+		c.Action, c.Status, c.Note = Nothing, Pending, "was told to reset; waits for it to come back"
+	}
+}
+
+// overlay is value with pending laid over it, maps merged.
+func overlay(value, pending map[string]any) map[string]any {
+	out := make(map[string]any, len(value))
+	for k, v := range value {
+		out[k] = v
+	}
+	for k, v := range pending {
+		below, ok1 := v.(map[string]any)
+		under, ok2 := out[k].(map[string]any)
+		if ok1 && ok2 {
+			v = overlay(under, below)
+		}
+		out[k] = v
+	}
+	return out
+}
+
+// causes tells why an object of ours differs: what we want has changed, or what is there has.
+func (in Input) causes(c *Change) []Cause {
+	switch {
+	case c.Owned == nil:
+		return []Cause{CauseCommit}
+	case c.Owned.Digest == c.Want.Tree.Digest():
+		return []Cause{CauseDrift}
+	case c.Owned.Commit == in.Commit && c.Owned.Renderer != in.Renderer:
+		return []Cause{CauseUpgrade}
+	}
+	causes := []Cause{CauseCommit}
+	for _, f := range c.Fields {
+		if slices.ContainsFunc(f.Who, func(w state.Writer) bool { return !strings.HasPrefix(w.Name, "millwright") }) {
+			return append(causes, CauseDrift)
+		}
+	}
+	return causes
+}
+
+func impactOf(c *Change, table kinds.Table) kinds.Impact {
+	worst := kinds.None
+	if table.Changed != nil {
+		for _, f := range c.Fields {
+			worst = max(worst, table.Changed(f.Path, state.Scalar(f.Old), state.Scalar(f.New), *c.Live))
+		}
+	}
+	return worst
+}
+
+// settle gives an object that needs nothing done its status.
+func settle(c *Change) {
+	switch {
+	case c.Live.Pending != nil:
+		c.Status, c.Note = Pending, "accepted; takes effect at the next reset"
+	case c.Live.Health.State == state.Progressing:
+		c.Status, c.Note = Progressing, c.Live.Health.Message
+	case c.Live.Health.State == state.Unhealthy:
+		c.Status, c.Note = Failed, c.Live.Health.Message
+	}
+}
+
+// unwanted plans an object of ours that Git no longer wants.
+func (in Input) unwanted(owned state.Owned) Change {
+	c := Change{ID: owned.ID, Entity: owned.Entity, Action: Nothing, Status: InSync, Owned: &owned}
+	presence, live, err := in.Live[owned.ID.Target].Presence(owned.ID)
+	switch presence {
+	case state.PresenceUnknown:
+		c.Status, c.Note = Unknown, "was not looked at"
+		if err != nil {
+			c.Note = err.Error()
+		}
+		return c
+	case state.Absent:
+		c.Note = "is gone, as wanted"
+		return c
+	}
+	c.Live = &live
+	table := kinds.Of(c.ID)
+	c.Action, c.Status, c.Causes, c.Impact = Delete, Progressing, []Cause{CauseCommit}, table.Removed
+	if table.Release == kinds.Leave {
+		c.Action, c.Impact, c.Note = Release, kinds.None, "left as it is"
+	}
+	if live.Deleting {
+		c.Action, c.Note = Nothing, "is being deleted"
+		return c
+	}
+	if why, ok := in.mayGo(owned, table); !ok {
+		c.Hold(Hold{By: "retire-first", Why: why, Until: "the entity is back and retired: retire it in one commit, remove it in a later one"})
+	}
+	return c
+}
+
+// mayGo reports whether the fleet says in two steps that the object may go: what it was for is still
+// there without it, or is retired. A file that merely vanished says nothing.
+func (in Input) mayGo(owned state.Owned, table kinds.Table) (why string, ok bool) {
+	if e, ok := in.Want.Entity(owned.Entity); ok {
+		if e.Retired || !table.Protected {
+			return "", true
+		}
+		return fmt.Sprintf("%s no longer renders it, but is not retired", owned.Entity), false
+	}
+	// A pool or a cluster is part of its tenant's file: while that stands, dropping one is an edit,
+	// which may not take protected objects along.
+	if word := strings.Split(owned.Entity, "/"); len(word) > 2 && !table.Protected {
+		if _, ok := in.Want.Entity("tenant/" + word[1]); ok {
+			return "", true
+		}
+	}
+	return fmt.Sprintf("%s vanished from the fleet without having been retired", owned.Entity), false
+}
+
+// orphan reports an object that bears our mark and that nothing explains.
+func orphan(o state.LiveObject) Change {
+	return Change{ID: o.ID, Action: Nothing, Status: Orphaned, Live: &o,
+		Note: "bears our mark, but neither the fleet nor our memory knows it; remove it by hand, or write it into the fleet"}
+}

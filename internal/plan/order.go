@@ -1,0 +1,164 @@
+package plan
+
+import (
+	"fmt"
+
+	"millwright.dev/millwright/internal/kinds"
+	"millwright.dev/millwright/internal/state"
+)
+
+// order fills in what each change waits for. An edge gates creation, deletion and disruption, and
+// means applied and healthy; for anything else an existing predecessor is enough, so that one sick
+// machine does not freeze the fleet.
+func (p *Plan) order() {
+	parts := map[state.ID][]*Change{}
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		if c.ID.Part != "" {
+			parts[c.ID.Whole()] = append(parts[c.ID.Whole()], c)
+		}
+	}
+	onIt, onParts := p.leaving()
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		switch c.Action {
+		case Create, Update, Adopt:
+			for _, e := range c.Want.After {
+				p.after(c, e, parts)
+			}
+		case Delete, Release, Replace:
+			for _, x := range onIt[c.ID] {
+				c.wait(fmt.Sprintf("%s to go first", x.ID))
+			}
+			for _, x := range onParts[c.ID.Whole()] {
+				if c.ID.Part != "" && x.ID != c.ID {
+					c.wait(fmt.Sprintf("%s to go first", x.ID))
+				}
+			}
+		}
+	}
+	p.refuseCycles()
+}
+
+func (c *Change) wait(for_ string) {
+	for _, w := range c.Waits {
+		if w == for_ {
+			return
+		}
+	}
+	c.Waits = append(c.Waits, for_)
+}
+
+// after makes c wait for one predecessor, and for its parts where the edge reaches below.
+func (p *Plan) after(c *Change, e state.Edge, parts map[state.ID][]*Change) {
+	gates := c.Action != Update || c.Disruptive()
+	before := p.Get(e.On)
+	if before == nil {
+		if !e.Below {
+			c.wait(fmt.Sprintf("%s, which is nowhere", e.On))
+		}
+	} else if why, ok := satisfied(before, gates); !ok {
+		c.wait(fmt.Sprintf("%s %s", e.On, why))
+	}
+	if !e.Below {
+		return
+	}
+	for _, part := range parts[e.On.Whole()] {
+		if !part.ID.Below(e.On) || part.ID == c.ID {
+			continue
+		}
+		if part.Want == nil {
+			if part.Owned != nil && (part.Live != nil || part.Status == Unknown) {
+				c.wait(fmt.Sprintf("%s to be gone", part.ID))
+			}
+		} else if why, ok := satisfied(part, gates); !ok {
+			c.wait(fmt.Sprintf("%s %s", part.ID, why))
+		}
+	}
+}
+
+// satisfied reports whether a predecessor lets its successors go on, or what it still lacks.
+func satisfied(before *Change, gates bool) (why string, ok bool) {
+	switch {
+	case before.Status == Unknown:
+		return "to be readable", false
+	case before.Live == nil:
+		return "to be there", false
+	case before.Action == Create || before.Action == Adopt || before.Action == Replace || before.Action == Delete:
+		return "to be applied", false
+	case !gates:
+		return "", true
+	case before.Action == Update && before.Impact > kinds.None:
+		return "to be applied", false
+	case before.Live.Deleting:
+		return "to be gone and made again", false
+	case before.Live.Health.State == state.Progressing || before.Live.Health.State == state.Unhealthy:
+		return "to be healthy", false
+	}
+	return "", true
+}
+
+// leaving maps an object to what stands on it and must let go first: what is itself to be deleted,
+// and what is about to change what it stands on. Edges that reach below are apart, under the object
+// whose parts they mean; there only what is to be deleted counts, since what stays waits for the
+// parts to go, not they for it.
+func (p *Plan) leaving() (onIt, onParts map[state.ID][]*Change) {
+	onIt, onParts = map[state.ID][]*Change{}, map[state.ID][]*Change{}
+	for i := range p.Changes {
+		x := &p.Changes[i]
+		if x.Owned == nil || x.Live == nil {
+			continue
+		}
+		goes := x.Want == nil
+		for _, e := range x.Owned.After {
+			if goes || x.Action != Nothing && !e.Below && !stillOn(x.Want, e.On) {
+				onIt[e.On] = append(onIt[e.On], x)
+			}
+			if goes && e.Below {
+				onParts[e.On] = append(onParts[e.On], x)
+			}
+		}
+	}
+	return onIt, onParts
+}
+
+func stillOn(want *state.Object, on state.ID) bool {
+	for _, e := range want.After {
+		if e.On == on {
+			return true
+		}
+	}
+	return false
+}
+
+// refuseCycles holds every change whose edges lead back to itself: no order could satisfy them.
+func (p *Plan) refuseCycles() {
+	const visiting, done = 1, 2
+	mark := map[state.ID]int{}
+	var visit func(c *Change) bool
+	visit = func(c *Change) bool {
+		switch mark[c.ID] {
+		case visiting:
+			return true
+		case done:
+			return false
+		}
+		mark[c.ID] = visiting
+		cyclic := false
+		if c.Want != nil {
+			for _, e := range c.Want.After {
+				if before := p.Get(e.On); before != nil && visit(before) {
+					cyclic = true
+				}
+			}
+		}
+		mark[c.ID] = done
+		if cyclic {
+			c.Hold(Hold{By: "cycle", Why: "what it stands on stands on it", Until: "a release of Millwright mends the order"})
+		}
+		return cyclic
+	}
+	for i := range p.Changes {
+		visit(&p.Changes[i])
+	}
+}
