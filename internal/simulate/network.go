@@ -33,28 +33,28 @@ type Network struct {
 	serving sync.WaitGroup
 
 	mu     sync.Mutex
-	hosts  map[string]*host
+	hosts  map[string]*networkHost
 	closed bool
 }
 
-// host is one server of the network.
-type host struct {
+// networkHost is one server of the network.
+type networkHost struct {
 	handler http.Handler
 	tls     *tls.Config
 	blocked bool
-	door    *door
+	door    *networkDoor
 	server  *http.Server
 }
 
 // NewNetwork starts a network with no server in it, its own certificate authority and its proxy. The
 // caller closes it.
 func NewNetwork() (*Network, error) {
-	n := &Network{hosts: map[string]*host{}}
+	n := &Network{hosts: map[string]*networkHost{}}
 	var err error
 	if n.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, fmt.Errorf("simulated network: make the authority's key: %w", err)
 	}
-	template := certificate("simulated management network")
+	template := newCertificate("simulated management network")
 	template.IsCA, template.BasicConstraintsValid = true, true
 	template.KeyUsage = x509.KeyUsageCertSign
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &n.key.PublicKey, n.key)
@@ -69,7 +69,7 @@ func NewNetwork() (*Network, error) {
 		return nil, fmt.Errorf("simulated network: listen for the proxy's clients: %w", err)
 	}
 	n.url = &url.URL{Scheme: "http", Host: listener.Addr().String()}
-	n.proxy = newServer(http.HandlerFunc(n.connect))
+	n.proxy = newNetworkServer(http.HandlerFunc(n.connect))
 	n.serving.Go(func() { _ = n.proxy.Serve(listener) })
 	return n, nil
 }
@@ -96,7 +96,7 @@ func (n *Network) Serve(addr string, h http.Handler) error {
 	if err != nil {
 		return fmt.Errorf("simulated network: serve %q: %w", addr, err)
 	}
-	added := &host{handler: h, tls: &tls.Config{
+	added := &networkHost{handler: h, tls: &tls.Config{
 		Certificates: []tls.Certificate{certificate},
 		MinVersion:   tls.VersionTLS12,
 		NextProtos:   []string{"http/1.1"},
@@ -147,15 +147,15 @@ func (n *Network) Close() {
 	n.serving.Wait()
 }
 
-func (n *Network) start(h *host) {
-	d := &door{conns: make(chan net.Conn), shut: make(chan struct{})}
-	s := newServer(h.handler)
+func (n *Network) start(h *networkHost) {
+	d := &networkDoor{conns: make(chan net.Conn), shut: make(chan struct{})}
+	s := newNetworkServer(h.handler)
 	h.door, h.server = d, s
 	listener := tls.NewListener(d, h.tls)
 	n.serving.Go(func() { _ = s.Serve(listener) })
 }
 
-func (n *Network) restart(h *host) {
+func (n *Network) restart(h *networkHost) {
 	_ = h.server.Close()
 	// Close misses a door that Serve has not reached yet.
 	_ = h.door.Close()
@@ -170,7 +170,7 @@ func (n *Network) connect(w http.ResponseWriter, r *http.Request) {
 	}
 	n.mu.Lock()
 	h := n.hosts[strings.ToLower(r.Host)]
-	var to *door
+	var to *networkDoor
 	if h != nil && !h.blocked {
 		to = h.door
 	}
@@ -202,7 +202,7 @@ func (n *Network) issue(name string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	template := certificate(name)
+	template := newCertificate(name)
 	if ip := net.ParseIP(name); ip != nil {
 		template.IPAddresses = []net.IP{ip}
 	} else {
@@ -217,7 +217,7 @@ func (n *Network) issue(name string) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
 
-func certificate(name string) *x509.Certificate {
+func newCertificate(name string) *x509.Certificate {
 	serial, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	now := time.Now()
 	return &x509.Certificate{
@@ -228,7 +228,7 @@ func certificate(name string) *x509.Certificate {
 	}
 }
 
-func newServer(h http.Handler) *http.Server {
+func newNetworkServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 30 * time.Second,
@@ -236,17 +236,17 @@ func newServer(h http.Handler) *http.Server {
 	}
 }
 
-// door is the listener of one server: connections come in from the proxy.
-type door struct {
+// networkDoor is the listener of one server: connections come in from the proxy.
+type networkDoor struct {
 	conns chan net.Conn
 	shut  chan struct{}
 	once  sync.Once
 }
 
-var errShut = errors.New("the server is gone")
+var errNetworkShut = errors.New("the server is gone")
 
 // enter passes a connection to the server, or closes it when the server is gone.
-func (d *door) enter(c net.Conn) {
+func (d *networkDoor) enter(c net.Conn) {
 	select {
 	case d.conns <- c:
 	case <-d.shut:
@@ -254,18 +254,18 @@ func (d *door) enter(c net.Conn) {
 	}
 }
 
-func (d *door) Accept() (net.Conn, error) {
+func (d *networkDoor) Accept() (net.Conn, error) {
 	select {
 	case c := <-d.conns:
 		return c, nil
 	case <-d.shut:
-		return nil, errShut
+		return nil, errNetworkShut
 	}
 }
 
-func (d *door) Close() error {
+func (d *networkDoor) Close() error {
 	d.once.Do(func() { close(d.shut) })
 	return nil
 }
 
-func (d *door) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+func (d *networkDoor) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }

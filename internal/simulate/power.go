@@ -20,37 +20,37 @@ var (
 	ErrPowerState    = errors.New("the machine's power state does not fit the reset")
 )
 
-// phase is a stretch of a reset: the power state shown, and for how long.
-type phase struct {
+// powerPhase is a stretch of a reset: the power state shown, and for how long.
+type powerPhase struct {
 	shows Power
 	lasts time.Duration
 }
 
-// reset is what one Redfish ResetType does. One that ends in On runs the self-test, so it counts as a
+// powerReset is what one Redfish ResetType does. One that ends in On runs the self-test, so it counts as a
 // reset and gives pending BIOS attributes their force.
-type reset struct {
+type powerReset struct {
 	needs  Power
-	phases []phase
+	phases []powerPhase
 	ends   Power
 }
 
 // A warm restart shows On throughout, as real servers do: only LastReset tells that it is over.
-var resets = map[string]reset{
-	"On":               {PowerOff, []phase{{PowerPoweringOn, selfTestTime}}, PowerOn},
-	"ForceOff":         {PowerOn, []phase{{PowerPoweringOff, forceOffTime}}, PowerOff},
-	"GracefulShutdown": {PowerOn, []phase{{PowerPoweringOff, shutdownTime}}, PowerOff},
-	"ForceRestart":     {PowerOn, []phase{{PowerOn, selfTestTime}}, PowerOn},
-	"GracefulRestart":  {PowerOn, []phase{{PowerOn, shutdownTime + selfTestTime}}, PowerOn},
-	"PowerCycle":       {PowerOn, []phase{{PowerPoweringOff, forceOffTime}, {PowerPoweringOn, selfTestTime}}, PowerOn},
+var powerResets = map[string]powerReset{
+	"On":               {PowerOff, []powerPhase{{PowerPoweringOn, selfTestTime}}, PowerOn},
+	"ForceOff":         {PowerOn, []powerPhase{{PowerPoweringOff, forceOffTime}}, PowerOff},
+	"GracefulShutdown": {PowerOn, []powerPhase{{PowerPoweringOff, shutdownTime}}, PowerOff},
+	"ForceRestart":     {PowerOn, []powerPhase{{PowerOn, selfTestTime}}, PowerOn},
+	"GracefulRestart":  {PowerOn, []powerPhase{{PowerOn, shutdownTime + selfTestTime}}, PowerOn},
+	"PowerCycle":       {PowerOn, []powerPhase{{PowerPoweringOff, forceOffTime}, {PowerPoweringOn, selfTestTime}}, PowerOn},
 }
 
 // Reset begins a reset of the given Redfish ResetType and returns at once; a type that is not known
 // restarts. When it is over, the log has an event of the system "machine": "reset", or "power-off".
 // The rules RedfishOneResetAtATime, RedfishResetFitsPower and RedfishPowerTakesTime apply to whoever calls.
 func (s *Site) Reset(machine, kind string) error {
-	what, ok := resets[kind]
+	what, ok := powerResets[kind]
 	if !ok {
-		what = resets["ForceRestart"]
+		what = powerResets["ForceRestart"]
 	}
 	one, fits := s.Rule(RedfishOneResetAtATime), s.Rule(RedfishResetFitsPower)
 	if !s.Rule(RedfishPowerTakesTime) {
@@ -77,7 +77,7 @@ func (s *Site) Reset(machine, kind string) error {
 }
 
 // proceed enters the next phase of a reset, or ends it.
-func (s *Site) proceed(machine, kind string, what reset) {
+func (s *Site) proceed(machine, kind string, what powerReset) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.machines[machine]
