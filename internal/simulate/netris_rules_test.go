@@ -130,7 +130,8 @@ var netrisProofs = map[Rule]func(w *netrisWorld) bool{
 		cluster := w.cluster("train", first, 101)
 		w.must("PUT", netrisPath("/api/v2/server-cluster", cluster), netrisClusterOf("other", w.vpc("other"), second, netrisMembers(101)))
 		got := w.get("/api/v2/server-cluster", cluster)
-		kept := []bool{got["name"] == "train", got["vpc"].(netrisObject)["name"] == "train", got["srvClusterTemplate"].(netrisObject)["name"] == "gpu"}
+		kept := []bool{got["name"] == "train", got["vpc"].(netrisObject)["name"] == "train",
+			got["srvClusterTemplate"].(netrisObject)["name"] == "gpu"}
 		require.Equal(w.t, slices.Repeat(kept[:1], 3), kept)
 		return kept[0]
 	},
@@ -177,7 +178,8 @@ var netrisProofs = map[Rule]func(w *netrisWorld) bool{
 		return status == "provisioning"
 	},
 	NetrisBusy: func(w *netrisWorld) bool {
-		cluster := netrisPath("/api/v2/server-cluster", w.create("/api/v2/server-cluster", netrisClusterOf("train", 0, w.template(), netrisMembers(101))))
+		body := netrisClusterOf("train", 0, w.template(), netrisMembers(101))
+		cluster := netrisPath("/api/v2/server-cluster", w.create("/api/v2/server-cluster", body))
 		vnet := netrisPath("/api/v2/vnet", w.create("/api/v2/vnet", netrisObject{"name": "mgmt", "tenant": netrisID(1)}))
 		busy := w.refused("PUT", cluster, netrisObject{"servers": netrisMembers(102)})
 		require.Equal(w.t, busy, w.refused("PUT", vnet, netrisObject{"name": "mgmt-2"}))
@@ -271,7 +273,8 @@ func netrisProveDeleteInUse(w *netrisWorld) bool {
 // netrisProveTemplateKeys writes one stanza for each way to get the keys wrong.
 func netrisProveTemplateKeys(w *netrisWorld) bool {
 	good := map[string]netrisObject{
-		"l2vpn":         {"postfix": "a", "type": "l2vpn", "vlan": "untagged", "vlanID": "specify", "serverNics": []string{"eth1"}, "ipv4Gateway": "10.0.0.1/24", "ipv4DhcpEnabled": true},
+		"l2vpn": {"postfix": "a", "type": "l2vpn", "vlan": "untagged", "vlanID": "specify", "serverNics": []string{"eth1"},
+			"ipv4Gateway": "10.0.0.1/24", "ipv4DhcpEnabled": true},
 		"l3vpn":         {"postfix": "b", "type": "l3vpn", "vlan": "untagged", "vlanID": "auto", "ipFamily": "ipv4", "serverNics": []string{"eth1"}},
 		"netris-ufm":    {"postfix": "c", "type": "netris-ufm", "ufm": "ufm-1", "pkey": "auto"},
 		"netris-nvlink": {"postfix": "d", "type": "netris-nvlink", "partition": "auto"},
