@@ -77,3 +77,7 @@ type Conflict = plan.Conflict
 // ErrHeld marks a refusal of our own: the writer looked again just before sending, and what it saw
 // forbids the change.
 var ErrHeld = errors.New("held")
+
+// ErrNotYet says that a target does not exist yet: a tenant cluster whose kubeconfig has not been
+// published. As long as we own nothing in it, nothing is in it.
+var ErrNotYet = errors.New("does not exist yet")

@@ -1,0 +1,174 @@
+// Package guard holds back what must not happen yet, or not without a person: a plan goes in, the
+// same plan comes out with some changes Held or waiting their turn. The pull request and the agent
+// use the same guards. Begin with [Apply]. Guards see plans and live values only, never a client.
+package guard
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"millwright.dev/millwright/internal/fleet"
+	"millwright.dev/millwright/internal/gate"
+	"millwright.dev/millwright/internal/kinds"
+	"millwright.dev/millwright/internal/plan"
+	"millwright.dev/millwright/internal/state"
+)
+
+// Input is what guards judge by, beside the plan.
+type Input struct {
+	Fleet *fleet.Fleet
+	World gate.World
+	// Owned is how many objects we own in all, which the deletion quota's percentage is of.
+	Owned int
+	// Corrected says how often we have lately put an object right that somebody then changed back.
+	Corrected func(state.ID) int
+}
+
+// FightLimit is how many corrections that did not last make a fight, which we leave.
+const FightLimit = 3
+
+// Apply holds what must be held. The guards run from the strictest to the most patient, and each sees
+// what the earlier ones left.
+func Apply(p *plan.Plan, in Input) {
+	each(p, in.isolation)
+	each(p, in.observeOnly)
+	each(p, in.protect)
+	each(p, in.lifecycle)
+	each(p, in.drift)
+	each(p, in.fight)
+	in.deletionQuota(p)
+	in.resets(p)
+}
+
+// each runs a guard over the changes that would do something.
+func each(p *plan.Plan, guard func(*plan.Change)) {
+	for i := range p.Changes {
+		if c := &p.Changes[i]; c.Action != plan.Nothing {
+			guard(c)
+		}
+	}
+}
+
+func (in Input) isolation(c *plan.Change) {
+	if why, open := gate.Isolation(in.World, *c); !open {
+		c.Hold(plan.Hold{By: "isolation", Why: why, Until: "the machine has left its last tenant and was wiped"})
+	}
+}
+
+// observeOnly holds whatever would write to a site, a tenant or a kind that is only observed.
+func (in Input) observeOnly(c *plan.Change) {
+	why := ""
+	switch {
+	case c.Want != nil:
+		why = c.Want.ObserveOnly
+	default:
+		why = in.observed(c)
+	}
+	if why != "" {
+		c.Hold(plan.Hold{By: "observe-only", Why: why, Until: "the fleet no longer says observeOnly there"})
+	}
+}
+
+// observed finds the reason for an object that Git no longer wants, and that therefore cannot say so
+// itself.
+func (in Input) observed(c *plan.Change) string {
+	if o, ok := in.Fleet.Policy.ObserveOnly[Kind(c.ID)]; ok {
+		return o.Reason
+	}
+	if site, ok := in.Fleet.Sites[c.ID.Target.Name]; ok && c.ID.Target.System == state.Netris && site.ObserveOnly != nil {
+		return site.ObserveOnly.Reason
+	}
+	for name, t := range in.Fleet.Tenants {
+		if t.ObserveOnly != nil && belongsTo(c.Entity, name) {
+			return t.ObserveOnly.Reason
+		}
+	}
+	return ""
+}
+
+func (in Input) protect(c *plan.Change) {
+	goes := c.Action == plan.Delete || c.Action == plan.Replace
+	if goes && slices.Contains(in.Fleet.Policy.Protect, c.ID.String()) {
+		c.Hold(plan.Hold{By: "protected", Why: "policy protects it", Until: "policy no longer lists " + c.ID.String() + " under protect"})
+	}
+}
+
+// lifecycle keeps disruption away from machines under maintenance.
+func (in Input) lifecycle(c *plan.Change) {
+	m, ok := in.machine(c.ID)
+	if ok && m.Lifecycle == fleet.Maintenance && c.Disruptive() {
+		c.Hold(plan.Hold{By: "maintenance", Why: "somebody works on " + m.Name, Until: "its lifecycle is in-service again"})
+	}
+}
+
+// drift corrects what is harmless and leaves the rest for a person, unless policy says otherwise.
+func (in Input) drift(c *plan.Change) {
+	if !slices.Equal(c.Causes, []plan.Cause{plan.CauseDrift}) {
+		return
+	}
+	say, said := in.Fleet.Policy.Drift[Kind(c.ID)]
+	switch {
+	case said && say == "correct", !said && c.Impact == kinds.None:
+	case said:
+		c.Hold(plan.Hold{By: "drift-policy", Why: "policy says to report drift of " + Kind(c.ID), Until: "policy says to correct it, or the drift is undone"})
+	default:
+		c.Hold(plan.Hold{By: "drift-policy", Why: fmt.Sprintf("to correct it costs: %s", c.Impact),
+			Until: "policy says to correct " + Kind(c.ID) + ", or the drift is undone"})
+	}
+}
+
+func (in Input) fight(c *plan.Change) {
+	if in.Corrected != nil && slices.Contains(c.Causes, plan.CauseDrift) && in.Corrected(c.ID) >= FightLimit {
+		c.Hold(plan.Hold{By: "fight", Why: "we put it right and somebody changes it back, again and again", Until: "whoever writes it stops, or the fleet drops the field"})
+	}
+}
+
+// deletionQuota holds all deletions if there are too many: half a mistake is no better than a whole.
+func (in Input) deletionQuota(p *plan.Plan) {
+	var goes []*plan.Change
+	each(p, func(c *plan.Change) {
+		if c.Action == plan.Delete && len(c.Held) == 0 {
+			goes = append(goes, c)
+		}
+	})
+	quota := in.Fleet.Policy.Deletions
+	if len(goes) <= quota.Max && len(goes)*100 <= quota.Percent*max(in.Owned, 1) {
+		return
+	}
+	for _, c := range goes {
+		c.Hold(plan.Hold{By: "deletion-quota",
+			Why:   fmt.Sprintf("%d objects would be deleted, of %d; allowed are %d and %d %%", len(goes), in.Owned, quota.Max, quota.Percent),
+			Until: "policy allows more deletions, or the fleet keeps more"})
+	}
+}
+
+// machine is the machine that an object is about.
+func (in Input) machine(id state.ID) (*fleet.Machine, bool) {
+	name := ""
+	switch {
+	case id.Target.System == state.Redfish:
+		name = id.Target.Name
+	case id.Target == in.World.Hosts && id.Namespace == in.World.Namespace:
+		name = id.Name
+	default:
+		_, name, _ = kinds.Membership(id)
+	}
+	m, ok := in.Fleet.Machines[name]
+	return m, ok
+}
+
+// Kind names an object's kind as policy does: redfish/ntp, netris/servercluster/server,
+// kubernetes/BareMetalHost.metal3.io.
+func Kind(id state.ID) string {
+	kind := string(id.Target.System) + "/" + id.Kind
+	if _, _, ok := kinds.Membership(id); ok {
+		kind += "/server"
+	}
+	return kind
+}
+
+func belongsTo(entity, tenant string) bool {
+	word := strings.Split(entity, "/")
+	return len(word) > 1 && word[1] == tenant && slices.Contains([]string{"tenant", "cluster", "pool"}, word[0])
+}

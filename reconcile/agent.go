@@ -1,0 +1,174 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"millwright.dev/millwright/internal/diag"
+	"millwright.dev/millwright/internal/report"
+	"millwright.dev/millwright/sources"
+)
+
+// Agent watches a repository and keeps the targets as its newest good commit wants them.
+type Agent struct {
+	Source interface {
+		Last() (sources.Snapshot, bool)
+	}
+	Poller *sources.Poller
+	// Compile makes of a snapshot what it wants, or says what is wrong with it.
+	Compile func(context.Context, sources.Snapshot) (Desired, diag.List)
+	// LastGood remembers which commit was in force last, so that a restart while the newest commit is
+	// bad goes back to it; Recall loads a snapshot of it.
+	LastGood interface {
+		LastGood(ctx context.Context) (commit string, err error)
+		SetLastGood(ctx context.Context, commit string) error
+	}
+	Recall     func(ctx context.Context, commit string) (sources.Snapshot, error)
+	Reconciler *Reconciler
+	// Interval is the time between passes when nothing is under way, Pause when something is.
+	Interval, Pause time.Duration
+	// Publish is told how things stand after every pass.
+	Publish func(report.Report)
+	Log     *slog.Logger
+
+	want    Desired
+	inForce bool
+	source  report.Source
+}
+
+// look is what one look at the source returned.
+type look struct {
+	snapshot sources.Snapshot
+	err      error
+}
+
+// Run works until ctx is done, then gives back its connections and returns nil. Its error is for
+// memory that cannot be read or written: the agent must not go on without.
+func (a *Agent) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	looks := make(chan look)
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		for snapshot, err := range a.Poller.Looks(ctx) {
+			select {
+			case looks <- look{snapshot, err}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	defer func() {
+		stop()
+		<-finished
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		a.Reconciler.Close(closing)
+	}()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case l := <-looks:
+			if err := a.take(ctx, l); err != nil {
+				return err
+			}
+		case <-timer.C:
+		}
+		wait, err := a.pass(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		timer.Reset(wait)
+	}
+}
+
+// take makes a new commit the one in force if it compiles. Whatever fails, the last good one stays.
+func (a *Agent) take(ctx context.Context, l look) error {
+	var lost *sources.Error
+	switch {
+	case l.err != nil:
+		a.source.Error = l.err.Error()
+		if errors.As(l.err, &lost) {
+			a.source.Fetched = lost.LastFetched
+		}
+		a.Log.Warn("the source cannot be read; the last good commit stays in force", "error", l.err)
+		return a.fallBack(ctx)
+	case a.inForce && l.snapshot.Commit.Hash == a.want.Source.Commit:
+		a.source.Error, a.source.Refused, a.source.Fetched = "", "", l.snapshot.FetchedAt
+		return nil
+	case l.snapshot.Commit.Hash == a.source.Refused:
+		a.source.Fetched = l.snapshot.FetchedAt
+		return nil
+	}
+	if err := a.adopt(ctx, l.snapshot); err != nil {
+		a.source.Error, a.source.Refused, a.source.Fetched = err.Error(), l.snapshot.Commit.Hash, l.snapshot.FetchedAt
+		a.Log.Error("the commit is refused; the last good one stays in force", "commit", l.snapshot.Commit.Short(), "error", err)
+		return a.fallBack(ctx)
+	}
+	a.source.Error, a.source.Refused = "", ""
+	if l.snapshot.Rewritten != "" {
+		a.Log.Warn("history was rewritten", "before", l.snapshot.Rewritten, "now", l.snapshot.Commit.Hash)
+	}
+	return a.LastGood.SetLastGood(ctx, l.snapshot.Commit.Hash)
+}
+
+// adopt compiles a snapshot and puts it in force.
+func (a *Agent) adopt(ctx context.Context, s sources.Snapshot) error {
+	want, found := a.Compile(ctx, s)
+	if err := found.Err(); err != nil {
+		return err
+	}
+	a.source.Commit, a.source.Subject, a.source.Fetched = s.Commit.Hash, s.Commit.Subject, s.FetchedAt
+	want.Source = a.source
+	a.want, a.inForce = want, true
+	a.Log.Info("in force", "commit", s.Commit.Short(), "subject", s.Commit.Subject)
+	return nil
+}
+
+// fallBack puts the commit in force that was so before a restart. Without one, nothing is done.
+func (a *Agent) fallBack(ctx context.Context) error {
+	if a.inForce {
+		return nil
+	}
+	commit, err := a.LastGood.LastGood(ctx)
+	if err != nil || commit == "" {
+		return err
+	}
+	snapshot, err := a.Recall(ctx, commit)
+	if err == nil {
+		err = a.adopt(ctx, snapshot)
+	}
+	if err != nil {
+		a.Log.Error("the last good commit cannot be put in force again; nothing is done", "commit", commit, "error", err)
+	}
+	return nil
+}
+
+// pass makes one pass and says how long to wait before the next.
+func (a *Agent) pass(ctx context.Context) (time.Duration, error) {
+	if !a.inForce {
+		a.Publish(report.Report{Version: report.FormatVersion, Time: a.Reconciler.Now(), Source: a.source})
+		return a.Interval, nil
+	}
+	a.want.Source = a.source
+	out, err := a.Reconciler.Pass(ctx, a.want)
+	if err != nil {
+		return 0, err
+	}
+	a.Publish(out.Report)
+	switch {
+	case out.Applied > 0:
+		return 0, nil
+	case !out.Report.Settled():
+		return a.Pause, nil
+	}
+	return a.Interval, nil
+}

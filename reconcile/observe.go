@@ -1,0 +1,145 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"millwright.dev/millwright/internal/guard"
+	"millwright.dev/millwright/internal/plan"
+	"millwright.dev/millwright/internal/state"
+	"millwright.dev/millwright/internal/target"
+)
+
+// observe reads every target of the set and of our memory at once, so that a slow one delays no
+// other. What was read of a quiet target lately is kept.
+func (r *Reconciler) observe(ctx context.Context, d Desired) {
+	if r.lives == nil {
+		r.lives = map[state.Target]state.Live{}
+	}
+	var (
+		wait sync.WaitGroup
+		mu   sync.Mutex
+		now  = r.Now()
+		next = map[state.Target]state.Live{}
+	)
+	for t := range r.memory {
+		last, seen := r.lives[t]
+		if seen && last.Err == nil && !r.busy[t] && now.Sub(last.Time) < r.Keep[t.System] {
+			next[t] = last
+			continue
+		}
+		reader, err := r.reader(ctx, t, d)
+		query := target.Query{Want: d.Set.Of(t), Owned: r.memory[t].list()}
+		if err != nil {
+			next[t] = unopened(t, query, now, err)
+			continue
+		}
+		wait.Go(func() {
+			live := reader.Observe(ctx, query)
+			mu.Lock()
+			defer mu.Unlock()
+			next[t] = live
+		})
+	}
+	wait.Wait()
+	r.lives = next
+}
+
+// reader is the open connection to a target; a target that could not be opened is tried again in the
+// next pass.
+func (r *Reconciler) reader(ctx context.Context, t state.Target, d Desired) (target.Reader, error) {
+	if reader, ok := r.open[t]; ok {
+		return reader, nil
+	}
+	reader, err := r.Open(ctx, t, d.Fleet)
+	if err != nil {
+		return nil, err
+	}
+	if r.open == nil {
+		r.open = map[state.Target]target.Reader{}
+	}
+	r.open[t] = reader
+	return reader, nil
+}
+
+// unopened is what we know of a target that cannot be spoken to: nothing, unless it is still to come
+// and nothing of ours can be in it.
+func unopened(t state.Target, q target.Query, now time.Time, err error) state.Live {
+	if !errors.Is(err, target.ErrNotYet) || len(q.Owned) > 0 {
+		return state.Live{Target: t, Time: now, Err: err}
+	}
+	live := state.Live{Target: t, Time: now, Covered: map[state.ID]bool{}}
+	for _, o := range q.Want {
+		live.Covered[o.ID] = true
+	}
+	return live
+}
+
+// preview asks the targets that can tell how changed objects would read back.
+func (r *Reconciler) preview(ctx context.Context, in plan.Input) map[state.ID]plan.Preview {
+	var (
+		wait     sync.WaitGroup
+		mu       sync.Mutex
+		previews = map[state.ID]plan.Preview{}
+	)
+	for t, reader := range r.open {
+		previewer, ok := reader.(target.Previewer)
+		if !ok {
+			continue
+		}
+		need := plan.NeedPreview(in, t)
+		if len(need) == 0 {
+			continue
+		}
+		wait.Go(func() {
+			for _, p := range previewer.Preview(ctx, need) {
+				mu.Lock()
+				previews[p.ID] = p
+				mu.Unlock()
+			}
+		})
+	}
+	wait.Wait()
+	return previews
+}
+
+// notice keeps in mind which targets something is under way on: they are read afresh next time.
+func (r *Reconciler) notice(p plan.Plan) {
+	r.busy = map[state.Target]bool{}
+	for _, c := range p.Changes {
+		if c.Action != plan.Nothing || c.Status == plan.Progressing || c.Status == plan.Pending || c.Status == plan.Unknown {
+			r.busy[c.ID.Target] = true
+		}
+	}
+}
+
+// fightWindow is how long a correction is remembered.
+const fightWindow = 15 * time.Minute
+
+// corrections is how often an object was put right lately.
+func (r *Reconciler) corrections(id state.ID) int {
+	recent := r.corrected[id][:0]
+	for _, t := range r.corrected[id] {
+		if r.Now().Sub(t) < fightWindow {
+			recent = append(recent, t)
+		}
+	}
+	if len(recent) >= guard.FightLimit {
+		recent[len(recent)-1] = r.Now() // as long as it lasts, it is not forgotten
+	}
+	if r.corrected != nil {
+		r.corrected[id] = recent
+	}
+	return len(recent)
+}
+
+func splitEntity(entity string) []string { return strings.Split(entity, "/") }
+
+// errNoWriter is a wiring mistake: a system that was opened for reading only was to be written.
+func errNoWriter(t state.Target) error {
+	return fmt.Errorf("%s was opened for reading only, so nothing was sent", t)
+}

@@ -1,0 +1,187 @@
+// Package reconcile is the main flow: observe, plan, guard, apply, report. Each pass looks at the
+// world afresh and takes every step that is ready; what must wait is looked at again in the next
+// pass. So there is nothing to resume: kill it anywhere, start it again, and it goes on. Begin with
+// [Reconciler.Pass]. It does not know the systems it drives, nor how anything is shown.
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"millwright.dev/millwright/internal/fleet"
+	"millwright.dev/millwright/internal/gate"
+	"millwright.dev/millwright/internal/guard"
+	"millwright.dev/millwright/internal/inventory"
+	"millwright.dev/millwright/internal/plan"
+	"millwright.dev/millwright/internal/report"
+	"millwright.dev/millwright/internal/state"
+	"millwright.dev/millwright/internal/target"
+)
+
+// Desired is what a commit wants.
+type Desired struct {
+	Fleet  *fleet.Fleet
+	Set    state.Set
+	Source report.Source
+}
+
+// Reconciler brings the targets to what a commit wants. Set the exported fields, then call Pass or
+// Converge from one goroutine.
+type Reconciler struct {
+	// Open connects to a target, once; it is asked again after it failed. target.ErrNotYet in the
+	// chain of its error says that the target is still to come.
+	Open func(context.Context, state.Target, *fleet.Fleet) (target.Reader, error)
+	// Memory is what we own and what we were about to do, kept across restarts.
+	Memory inventory.Store
+	// Version of Millwright, to tell an upgrade's changes from a commit's.
+	Version string
+	Now     func() time.Time
+	Log     *slog.Logger
+	// Controllers are field managers that are never overridden.
+	Controllers []string
+	// Settle is how long a reset may take to show before it counts as not done.
+	Settle time.Duration
+	// Keep says how long what was read of a quiet target may be used again; a system that is not
+	// there is read in each pass. BMCs are slow and few may ask them at once.
+	Keep map[state.System]time.Duration
+	// Done, if not nil, is told of every change that was carried out, for those who watch.
+	Done func(plan.Change, target.Result)
+	// Crash, if not nil, is called at the points where a crash would hurt most. Tests kill there.
+	Crash func(Point)
+
+	open      map[state.Target]target.Reader
+	memory    map[state.Target]*memory
+	lives     map[state.Target]state.Live
+	busy      map[state.Target]bool
+	corrected map[state.ID][]time.Time
+	previous  *report.Report
+}
+
+// Outcome is what a pass saw and did.
+type Outcome struct {
+	Plan   plan.Plan
+	Report report.Report
+	// Applied is how many changes were carried out.
+	Applied int
+}
+
+// Pass takes every step that is ready now. Its error is for what stops the whole pass (our memory
+// cannot be read or written); what befalls single objects and targets stands in the report.
+func (r *Reconciler) Pass(ctx context.Context, d Desired) (Outcome, error) {
+	p, err := r.Look(ctx, d)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if err := r.remember(ctx, p, d); err != nil {
+		return Outcome{}, err
+	}
+	applied, err := r.apply(ctx, p.Ready(), &p, d)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return r.outcome(p, d, applied), nil
+}
+
+// Look observes, plans and guards, and writes nothing at all.
+func (r *Reconciler) Look(ctx context.Context, d Desired) (plan.Plan, error) {
+	if err := r.recall(ctx, d); err != nil {
+		return plan.Plan{}, err
+	}
+	r.observe(ctx, d)
+	in := plan.Input{
+		Commit: d.Source.Commit, Renderer: r.Version, Want: d.Set, Owned: r.owned(), Intents: r.intents(), Live: r.lives,
+		Adopt: adopted(d.Fleet), Controllers: r.Controllers, Now: r.Now(), Settle: r.Settle,
+	}
+	in.Previews = r.preview(ctx, in)
+	p := plan.Build(in)
+	guard.Apply(&p, guard.Input{Fleet: d.Fleet, World: r.world(d), Owned: len(in.Owned), Corrected: r.corrections})
+	r.notice(p)
+	return p, ctx.Err()
+}
+
+// Report is the report of a plan that Look made.
+func (r *Reconciler) Report(p plan.Plan, d Desired) report.Report { return r.outcome(p, d, 0).Report }
+
+func (r *Reconciler) outcome(p plan.Plan, d Desired, applied int) Outcome {
+	rep := report.New(d.Fleet.Platform.Fleet, p, r.lives, d.Source, r.Now(), r.previous)
+	for _, v := range gate.Violations(r.world(d), segments(d.Set)) {
+		rep.Alarms = append(rep.Alarms, v.Machine+" "+v.Why)
+	}
+	r.previous = &rep
+	return Outcome{Plan: p, Report: rep, Applied: applied}
+}
+
+// patience is how many passes in a row may fail to do what is ready before Converge gives up.
+const patience = 5
+
+// Converge passes until nothing more can be done: everything is in sync, or waits for a person or for
+// what cannot be reached. Between passes that did nothing it waits for pause.
+func (r *Reconciler) Converge(ctx context.Context, d Desired, pause time.Duration) (Outcome, error) {
+	for vain := 0; ; {
+		out, err := r.Pass(ctx, d)
+		if err != nil {
+			return out, err
+		}
+		if out.Applied > 0 {
+			vain = 0
+			continue
+		}
+		if out.Report.Settled() {
+			if vain++; len(out.Plan.Ready()) == 0 || vain == patience {
+				return out, nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return out, fmt.Errorf("not everything is done yet: %w", ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Close gives back every connection, each within the context's time.
+func (r *Reconciler) Close(ctx context.Context) {
+	for t, reader := range r.open {
+		if c, ok := reader.(target.Closer); ok {
+			if err := c.Close(ctx); err != nil {
+				r.Log.Warn("could not close", "target", t.String(), "error", err)
+			}
+		}
+	}
+	r.open = nil
+}
+
+func (r *Reconciler) world(d Desired) gate.World {
+	hosts := state.ControlPlane
+	hosts.Name = d.Fleet.Platform.Cluster
+	return gate.World{Live: r.lives, Hosts: hosts, Namespace: d.Fleet.Platform.Metal3.Namespace}
+}
+
+// adopted are all addresses that the fleet says to take over.
+func adopted(f *fleet.Fleet) map[string]bool {
+	all := map[string]bool{}
+	for _, a := range f.Policy.Adopt {
+		all[a] = true
+	}
+	for _, m := range f.Machines {
+		for _, a := range m.Adopt {
+			all[a] = true
+		}
+	}
+	return all
+}
+
+// segments maps each server cluster that the fleet wants to its tenant.
+func segments(set state.Set) map[string]string {
+	of := map[string]string{}
+	for o := range set.All() {
+		if o.ID.Target.System == state.Netris && o.ID.Kind == "servercluster" && o.ID.Part == "" {
+			if word := splitEntity(o.Entity); len(word) > 1 {
+				of[o.ID.Name] = word[1]
+			}
+		}
+	}
+	return of
+}
