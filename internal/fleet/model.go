@@ -221,7 +221,8 @@ type Tenant struct {
 	Meta
 	DisplayName string              `json:"displayName"`
 	Profile     string              `json:"profile"`
-	Admins      []string            `json:"admins"` // "idp:<group>"
+	Admins      []string            `json:"admins"`  // "idp:<group>"
+	Retired     bool                `json:"retired"` // being taken down
 	ObserveOnly *ObserveOnly        `json:"observeOnly,omitempty"`
 	Clusters    map[string]*Cluster `json:"cluster"`
 }
