@@ -11,3 +11,6 @@ const ImportPath = "millwright.dev/fleet"
 //
 //go:embed *.cue
 var Files embed.FS
+
+// Language is the version of CUE that the schema is written in.
+const Language = "v0.15.0"

@@ -1,0 +1,214 @@
+package fleet
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/token"
+
+	"millwright.dev/millwright/internal/diag"
+	"millwright.dev/millwright/schema"
+)
+
+// kinds are the top-level fields of a fleet's files and the definitions that close them; the first
+// seven are maps by name, of the others there is one each.
+var kinds = []struct {
+	name, definition string
+	many             bool
+}{
+	{"class", "#Classes", true},
+	{"image", "#Images", true},
+	{"machine", "#Machines", true},
+	{"segment", "#Segments", true},
+	{"site", "#Sites", true},
+	{"stack", "#Stacks", true},
+	{"tenant", "#Tenants", true},
+	{"allocation", "#Allocation", false},
+	{"platform", "#Platform", false},
+	{"policy", "#Policy", false},
+}
+
+// closingFile is added to every instance: it constrains whatever the author wrote, also where a file
+// forgets to mention the schema or opens it by embedding.
+const closingFile = "schema/closing"
+
+func closing(pkg string) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "package %s\n\nimport millwright_ %q\n\n", pkg, schema.ImportPath)
+	for _, k := range kinds {
+		fmt.Fprintf(&b, "%s?: millwright_.%s\n", k.name, k.definition)
+	}
+	return []byte(b.String())
+}
+
+// compiled is what one instance yields.
+type compiled struct {
+	Entities []entity  `json:"entities,omitempty"`
+	Findings diag.List `json:"findings,omitempty"`
+	Places   [][]Place `json:"places,omitempty"` // answers to a request that asks
+}
+
+// entity is one definition, evaluated: as JSON, defaults filled in.
+type entity struct {
+	Kind string          `json:"kind"`
+	Name string          `json:"name,omitempty"`
+	Pos  diag.Pos        `json:"pos"`
+	JSON json.RawMessage `json:"json"`
+}
+
+func (e entity) address() string { return address(e.Kind, e.Name) }
+
+func address(kind, name string) string {
+	if name == "" {
+		return kind
+	}
+	return kind + "/" + name
+}
+
+// compile evaluates one instance in a context of its own: nothing but the bytes in it can be read.
+// It may take any amount of time and memory; see worker.go for what bounds it.
+func compile(in *instance, limits Limits) compiled {
+	v, files, list := evaluate(in)
+	if len(list) > 0 {
+		return compiled{Findings: list}
+	}
+	ev := &evaluation{in: in, files: files, imports: importPositions(files), value: v, budget: budget{nodes: limits.Nodes, bytes: limits.Bytes}}
+	ev.topLevel(v)
+	if err := v.Validate(validation...); err != nil {
+		ev.explain(v, err)
+	}
+	if len(ev.out.Findings) > 0 || !in.Leaf {
+		ev.out.Entities = nil
+		return ev.out
+	}
+	ev.collect(v)
+	return ev.out
+}
+
+// validation is what `cue vet -c` checks.
+var validation = []cue.Option{cue.Attributes(true), cue.Definitions(true), cue.Hidden(true), cue.Concrete(true)}
+
+// evaluate parses and builds an instance; the files are the author's, without schema and closing.
+func evaluate(in *instance) (cue.Value, []*ast.File, diag.List) {
+	var list diag.List
+	parse := func(files []sourceFile) (out []*ast.File) {
+		for _, src := range files {
+			f, err := parser.ParseFile(src.Name, src.Data, parser.Version(in.Language), parser.AllErrors)
+			if err != nil {
+				list = append(list, shape(err, nil)...)
+				continue
+			}
+			list = append(list, forbidden(f)...)
+			out = append(out, f)
+		}
+		return out
+	}
+	files := parse(in.Files)
+	packages := map[string][]*ast.File{}
+	for ip, srcs := range in.Imports {
+		packages[ip] = parse(srcs)
+	}
+	if len(list) > 0 {
+		return cue.Value{}, nil, list
+	}
+
+	var bc *build.Context
+	var load build.LoadFunc
+	load = func(pos token.Pos, path string) *build.Instance {
+		if builtin(path) {
+			return nil
+		}
+		out := bc.NewInstance(path, load)
+		out.ImportPath = path
+		deps, ok := packages[path]
+		if path == schema.ImportPath {
+			deps, ok = parseSchema(), true
+		}
+		if !ok {
+			out.Err = errors.Newf(pos, "package %q is not in this repository", path)
+			return out
+		}
+		for _, f := range deps {
+			if err := out.AddSyntax(f); err != nil {
+				return out
+			}
+		}
+		_ = out.Complete() // kept in out.Err
+		return out
+	}
+	bc = build.NewContext(build.Loader(load))
+	bi := bc.NewInstance(in.Dir, load)
+	for _, f := range files {
+		_ = bi.AddSyntax(f) // kept in bi.Err
+	}
+	end, err := parser.ParseFile(closingFile, closing(in.Package))
+	if err == nil {
+		_ = bi.AddSyntax(end)
+		err = bi.Complete()
+	}
+	if err == nil {
+		err = bi.Err
+	}
+	if err != nil {
+		return cue.Value{}, nil, shape(err, nil)
+	}
+	v := cuecontext.New().BuildInstance(bi)
+	if bi.ResolutionErr != nil {
+		return v, nil, shape(bi.ResolutionErr, nil)
+	}
+	return v, files, nil
+}
+
+// parseSchema parses the schema afresh: building an instance marks the syntax tree.
+func parseSchema() []*ast.File {
+	var out []*ast.File
+	for _, src := range schemaFiles() {
+		f, err := parser.ParseFile(src.Name, src.Data, parser.Version(schema.Language))
+		if err != nil {
+			panic(fmt.Sprintf("the built-in schema does not parse: %v", err))
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// collect walks every entity within the budget.
+func (ev *evaluation) collect(v cue.Value) {
+	for _, k := range kinds {
+		f := v.LookupPath(cue.MakePath(cue.Str(k.name)))
+		if !f.Exists() {
+			continue
+		}
+		if !k.many {
+			ev.take(k.name, "", f)
+			continue
+		}
+		it, err := f.Fields()
+		if err != nil {
+			ev.out.Findings = append(ev.out.Findings, shape(err, nil)...)
+			continue
+		}
+		for it.Next() {
+			ev.take(k.name, it.Selector().Unquoted(), it.Value())
+		}
+	}
+}
+
+func (ev *evaluation) take(kind, name string, v cue.Value) {
+	e := entity{Kind: kind, Name: name, Pos: ev.posOf(kind, name, v)}
+	w := walker{budget: &ev.budget}
+	if err := w.value(v, 0); err != nil {
+		ev.out.Findings = append(ev.out.Findings, diag.Diagnostic{Code: err.code, Summary: err.summary, Hint: err.hint, Path: e.address(), Pos: e.Pos})
+		return
+	}
+	e.JSON = w.out
+	ev.budget.bytes -= len(w.out)
+	ev.out.Entities = append(ev.out.Entities, e)
+}

@@ -1,0 +1,240 @@
+package fleet
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+
+	"millwright.dev/millwright/internal/diag"
+)
+
+// evaluation is one instance while it is compiled.
+type evaluation struct {
+	in      *instance
+	files   []*ast.File // the author's
+	imports map[diag.Pos]bool
+	value   cue.Value
+	budget  budget
+	out     compiled
+}
+
+// topLevel refuses regular fields that are no kind of ours: a misspelt "machnes" would otherwise be
+// a value of the author's own, and its machines would not exist.
+func (ev *evaluation) topLevel(v cue.Value) {
+	it, err := v.Fields()
+	if err != nil {
+		return // Validate says it better
+	}
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.name
+	}
+	for it.Next() {
+		name := it.Selector().Unquoted()
+		if slices.Contains(names, name) {
+			continue
+		}
+		hint := "the fields are " + strings.Join(names, ", ") + "; what is the author's own is hidden (_" + name + ") or a definition (#" + name + ")"
+		if near := nearest(name, names); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		pos := ev.place([]string{name})
+		if !pos.IsValid() {
+			pos = position(it.Value().Pos())
+		}
+		ev.add(diag.Diagnostic{Code: "MW110", Summary: "a fleet has no field " + strconv.Quote(name), Hint: hint, Pos: pos})
+	}
+}
+
+func (ev *evaluation) add(list ...diag.Diagnostic) {
+	ev.out.Findings = append(ev.out.Findings, list...)
+}
+
+// explain collects everything that is wrong with a value that does not validate. CUE lets one
+// conflict hide what is missing elsewhere, so each part is validated by itself.
+func (ev *evaluation) explain(v cue.Value, err error) {
+	ev.add(shape(err, ev)...)
+	for _, k := range kinds {
+		f := v.LookupPath(cue.MakePath(cue.Str(k.name)))
+		if !f.Exists() {
+			continue
+		}
+		if !k.many {
+			ev.parts(f, 0)
+			continue
+		}
+		if it, err := f.Fields(); err == nil {
+			for it.Next() {
+				if name := it.Selector().Unquoted(); !nameRule(k.definition).MatchString(name) {
+					ev.add(ev.unknown([]string{k.name, name}))
+				}
+				ev.parts(it.Value(), 0)
+			}
+		}
+	}
+	ev.out.Findings = strongest(ev.out.Findings.Sort())
+}
+
+// strongest drops findings about a field that another finding about the same field explains better:
+// a value that contradicts the schema is also incomplete, and so on.
+func strongest(list diag.List) diag.List {
+	known := map[string]bool{}
+	for _, d := range list {
+		if d.Code != "MW112" {
+			known[d.Path] = true
+		}
+	}
+	return slices.DeleteFunc(list, func(d diag.Diagnostic) bool {
+		if d.Code != "MW112" || d.Path == "" {
+			return false
+		}
+		again := known[d.Path]
+		known[d.Path] = true
+		return again
+	})
+}
+
+func (ev *evaluation) parts(v cue.Value, depth int) {
+	err := v.Validate(validation...)
+	if err == nil || depth > maxDepth {
+		return
+	}
+	ev.add(shape(err, ev)...)
+	if it, err := v.Fields(cue.Optional(true)); err == nil {
+		for it.Next() {
+			switch it.FieldType().ConstraintType() {
+			case cue.RequiredConstraint:
+				ev.missing(append(pathOf(v), it.Selector().Unquoted()), it.Value())
+			case 0:
+				ev.parts(it.Value(), depth+1)
+			}
+		}
+	}
+	if it, err := v.List(); err == nil {
+		for it.Next() {
+			ev.parts(it.Value(), depth+1)
+		}
+	}
+}
+
+// unknown is the finding about a field that the schema does not have, or about a name that it does
+// not allow.
+func (ev *evaluation) unknown(path []string) diag.Diagnostic {
+	known, form := allowed(path[:len(path)-1])
+	for slices.Contains(known, path[len(path)-1]) && len(path) > 2 {
+		// The field is fine: CUE means the name above it, which fits no pattern.
+		path = path[:len(path)-1]
+		known, form = allowed(path[:len(path)-1])
+	}
+	field := path[len(path)-1]
+	d := diag.Diagnostic{Code: "MW110", Path: fieldPath(path), Pos: ev.place(path)}
+	d.Summary = fmt.Sprintf("the schema has no field %q here", field)
+	switch near := nearest(field, known); {
+	case near != "":
+		d.Hint = "did you mean " + near + "?"
+	case form != "":
+		d.Summary = fmt.Sprintf("%q is not allowed as a name here", field)
+		d.Hint = form
+	case len(known) > 0:
+		d.Hint = "the fields here are " + strings.Join(known, ", ")
+	}
+	return d
+}
+
+// missing reports a required field that nobody wrote.
+func (ev *evaluation) missing(path []string, rule cue.Value) {
+	d := diag.Diagnostic{
+		Code: "MW112", Summary: "the required field " + path[len(path)-1] + " is missing",
+		Path: fieldPath(path), Pos: ev.place(path),
+	}
+	for _, p := range conjuncts(rule) {
+		if p.Schema && d.Hint == "" {
+			d.Hint = documented(p.Pos)
+			d.Related = append(d.Related, diag.Related{Pos: p.Pos, Message: "the schema's rule"})
+		}
+	}
+	ev.add(d)
+}
+
+// pathOf is a value's path as plain names and numbers.
+func pathOf(v cue.Value) []string {
+	var out []string
+	for _, s := range v.Path().Selectors() {
+		if s.LabelType() == cue.IndexLabel {
+			out = append(out, strconv.Itoa(s.Index()))
+		} else {
+			out = append(out, s.Unquoted())
+		}
+	}
+	return out
+}
+
+// place is where the author wrote a field, or failing that what holds it.
+func (ev *evaluation) place(path []string) diag.Pos {
+	for n := len(path); n > 0; n-- {
+		if at := written(ev.files, path[:n]); len(at) > 0 {
+			return at[0]
+		}
+	}
+	return diag.Pos{}
+}
+
+// posOf is where an entity was written.
+func (ev *evaluation) posOf(kind, name string, v cue.Value) diag.Pos {
+	path := []string{kind}
+	if name != "" {
+		path = append(path, name)
+	}
+	if at := written(ev.files, path); len(at) > 0 {
+		return at[0]
+	}
+	for _, p := range conjuncts(v) {
+		if !p.Schema {
+			return p.Pos
+		}
+	}
+	return diag.Pos{File: ev.in.Files[len(ev.in.Files)-1].Name}
+}
+
+// nearest is the candidate that a misspelt name most likely means, or "".
+func nearest(name string, candidates []string) string {
+	best, least := "", max(1, len(name)/3)+1
+	for _, c := range candidates {
+		d := distance(strings.ToLower(name), strings.ToLower(c))
+		if d < least {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to change, add, remove or swap with a neighbour.
+func distance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return 64
+	}
+	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)}
+	before, last, row := rows[0], rows[1], rows[2]
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}

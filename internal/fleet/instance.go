@@ -1,0 +1,265 @@
+package fleet
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/parser"
+
+	"millwright.dev/millwright/internal/diag"
+	"millwright.dev/millwright/schema"
+)
+
+// instance is the unit of compilation: the files of one directory, those of the same package in the
+// directories above it, and the packages that these import.
+type instance struct {
+	Dir      string
+	Package  string
+	Language string
+	Files    []sourceFile            // from the root down
+	Imports  map[string][]sourceFile // packages of this module by import path
+	Leaf     bool                    // its entities count; those of other instances are context
+
+	key digest // of everything above and of what compiles it
+}
+
+type digest [sha256.Size]byte
+
+// compilerVersion is part of every digest: raise it when the same files yield something else.
+const compilerVersion = "1"
+
+// schemaFiles are the built-in schema, named as positions name it.
+var schemaFiles = sync.OnceValue(func() []sourceFile {
+	names, err := fs.Glob(schema.Files, "*.cue")
+	if err != nil || len(names) == 0 {
+		panic("the schema is not embedded")
+	}
+	files := make([]sourceFile, len(names))
+	for i, n := range names {
+		data, err := fs.ReadFile(schema.Files, n)
+		if err != nil {
+			panic(err)
+		}
+		files[i] = sourceFile{Name: "schema/" + n, Data: data, sum: sha256.Sum256(data)}
+	}
+	return files
+})
+
+// parsed is the head of a file: what decides which instances it belongs to.
+type parsed struct {
+	sourceFile
+	pkg     string
+	imports []importSpec
+}
+
+type importSpec struct {
+	path string
+	pos  diag.Pos
+}
+
+// planner cuts a tree into instances.
+type planner struct {
+	tree  *tree
+	heads map[string][]parsed // by directory
+	list  diag.List
+	pkgs  map[string]*localPackage // by import path, with the qualifier if it has one
+	base  [sha256.Size]byte        // digest of what all instances have in common
+}
+
+type localPackage struct {
+	files   []parsed
+	closure []string // import paths of the local packages it needs, itself among them, sorted
+	busy    bool     // being resolved: meeting it again is a cycle
+}
+
+// plan lists the instances of a tree in the order of their directories.
+func plan(t *tree) ([]*instance, diag.List) {
+	p := &planner{tree: t, heads: map[string][]parsed{}, pkgs: map[string]*localPackage{}}
+	h := sha256.New()
+	fmt.Fprintf(h, "millwright fleet %s\nmodule %s language %s\n", compilerVersion, t.module, t.language)
+	for _, f := range schemaFiles() {
+		fmt.Fprintf(h, "%s %x\n", f.Name, f.sum)
+	}
+	h.Sum(p.base[:0])
+
+	dirs := slices.Sorted(maps.Keys(t.dirs))
+	for _, dir := range dirs {
+		p.readHeads(dir)
+	}
+	if len(p.list) > 0 {
+		return nil, p.list
+	}
+	shared := map[string]bool{} // directories with another of the same package below
+	for _, dir := range dirs {
+		for _, above := range ancestors(path.Dir(dir)) {
+			if h := p.heads[above]; above != dir && len(h) > 0 && h[0].pkg == p.heads[dir][0].pkg {
+				shared[above] = true
+			}
+		}
+	}
+	var out []*instance
+	for _, dir := range dirs {
+		in := &instance{Dir: dir, Package: p.heads[dir][0].pkg, Language: t.language, Leaf: !shared[dir]}
+		p.complete(in)
+		out = append(out, in)
+	}
+	return out, p.list
+}
+
+// readHeads parses package clauses and imports of a directory's files.
+func (p *planner) readHeads(dir string) {
+	for _, src := range p.tree.dirs[dir] {
+		f, err := parser.ParseFile(src.Name, src.Data, parser.ImportsOnly)
+		if err != nil {
+			// The head may be broken; then a full parse finds more in the same file.
+			_, full := parser.ParseFile(src.Name, src.Data, parser.AllErrors)
+			p.list = append(p.list, shape(cmp.Or(full, err), nil)...)
+			continue
+		}
+		head := parsed{sourceFile: src, pkg: f.PackageName()}
+		if head.pkg == "" || head.pkg == "_" {
+			p.list = append(p.list, diag.Diagnostic{
+				Code: "MW101", Summary: "the file does not say which package it belongs to",
+				Hint: "begin it with a package clause, as in: package tenants", Pos: diag.Pos{File: src.Name, Line: 1},
+			})
+			continue
+		}
+		for spec := range f.ImportSpecs() {
+			ip, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				ip = spec.Path.Value
+			}
+			head.imports = append(head.imports, importSpec{path: ip, pos: position(spec.Pos())})
+		}
+		if first := p.heads[dir]; len(first) > 0 && first[0].pkg != head.pkg {
+			p.list = append(p.list, diag.Diagnostic{
+				Code: "MW101", Summary: fmt.Sprintf("the file belongs to package %s, but its directory to package %s", head.pkg, first[0].pkg),
+				Hint: "all files of a directory belong to one package: change the clause, or move the file",
+				Pos:  packagePos(f), Related: []diag.Related{{Pos: diag.Pos{File: first[0].Name, Line: 1}, Message: "package " + first[0].pkg}},
+			})
+			continue
+		}
+		p.heads[dir] = append(p.heads[dir], head)
+	}
+}
+
+func packagePos(f *ast.File) diag.Pos {
+	for _, d := range f.Decls {
+		if pkg, ok := d.(*ast.Package); ok {
+			return position(pkg.Name.Pos())
+		}
+	}
+	return diag.Pos{File: f.Filename}
+}
+
+// files are those of a package in dir and in the directories above, from the root down.
+func (p *planner) files(dir, pkg string) []parsed {
+	var out []parsed
+	for _, d := range ancestors(dir) {
+		if heads := p.heads[d]; len(heads) > 0 && heads[0].pkg == pkg {
+			out = append(out, heads...)
+		}
+	}
+	return out
+}
+
+// ancestors are ".", "a", "a/b" for "a/b".
+func ancestors(dir string) []string {
+	out := []string{"."}
+	if dir == "." {
+		return out
+	}
+	for i := range dir {
+		if dir[i] == '/' {
+			out = append(out, dir[:i])
+		}
+	}
+	return append(out, dir)
+}
+
+// complete fills in the files, imports and digest of an instance.
+func (p *planner) complete(in *instance) {
+	files := p.files(in.Dir, in.Package)
+	need := map[string]bool{}
+	for _, f := range files {
+		for _, imp := range f.imports {
+			for _, dep := range p.resolve(imp, nil) {
+				need[dep] = true
+			}
+		}
+	}
+	h := sha256.New()
+	h.Write(p.base[:])
+	fmt.Fprintf(h, "%s %s %t\n", in.Dir, in.Package, in.Leaf)
+	for _, f := range files {
+		in.Files = append(in.Files, f.sourceFile)
+		fmt.Fprintf(h, "%q %x\n", f.Name, f.sum)
+	}
+	in.Imports = map[string][]sourceFile{}
+	for _, ip := range slices.Sorted(maps.Keys(need)) {
+		for _, f := range p.pkgs[ip].files {
+			in.Imports[ip] = append(in.Imports[ip], f.sourceFile)
+			fmt.Fprintf(h, "%q %q %x\n", ip, f.Name, f.sum)
+		}
+	}
+	h.Sum(in.key[:0])
+}
+
+// resolve finds a package of this module and all that it needs in turn. Packages of CUE itself and
+// the schema need nothing. stack is the way that led here, for the message about a cycle.
+func (p *planner) resolve(imp importSpec, stack []string) []string {
+	fail := func(hint, format string, args ...any) []string {
+		p.list = append(p.list, diag.Diagnostic{Code: "MW102", Summary: fmt.Sprintf(format, args...), Hint: hint, Pos: imp.pos})
+		return nil
+	}
+	if imp.path == schema.ImportPath || builtin(imp.path) {
+		return nil
+	}
+	parts := ast.ParseImportPath(imp.path)
+	sub, ok := strings.CutPrefix(parts.Path, p.tree.module)
+	if !ok || sub != "" && sub[0] != '/' {
+		return fail(fmt.Sprintf("a fleet may import CUE's own packages, %q and packages of its own module %q", schema.ImportPath, p.tree.module),
+			"package %q is not in this repository", imp.path)
+	}
+	known := p.pkgs[imp.path]
+	if known != nil {
+		if known.busy {
+			return fail("break the circle: move what both need into a third package", "packages import each other: %s", strings.Join(append(stack, imp.path), " → "))
+		}
+		return known.closure
+	}
+	dir := path.Clean("." + sub)
+	heads := p.heads[dir]
+	if len(heads) == 0 || heads[0].pkg != parts.Qualifier {
+		return fail(fmt.Sprintf("it would be package %s in directory %s", parts.Qualifier, dir), "package %q is not in this repository", imp.path)
+	}
+	pkg := &localPackage{files: p.files(dir, parts.Qualifier), busy: true}
+	p.pkgs[imp.path] = pkg
+	need := map[string]bool{imp.path: true}
+	for _, f := range pkg.files {
+		for _, next := range f.imports {
+			for _, dep := range p.resolve(next, append(stack, imp.path)) {
+				need[dep] = true
+			}
+		}
+	}
+	pkg.closure, pkg.busy = slices.Sorted(maps.Keys(need)), false
+	return pkg.closure
+}
+
+// builtin reports whether CUE brings a package along. Those under tool/ act on the world and are not
+// allowed.
+func builtin(importPath string) bool {
+	first, _, _ := strings.Cut(importPath, "/")
+	return first != "" && first != "tool" && !strings.Contains(first, ".") && !build.IsLocalImport(importPath)
+}

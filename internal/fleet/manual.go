@@ -1,0 +1,177 @@
+package fleet
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/token"
+
+	"millwright.dev/millwright/internal/diag"
+)
+
+// book is the schema as text: what it says about its fields, and which fields it has where.
+type book struct {
+	docs        map[diag.Pos]string // by file and line
+	definitions map[string]*ast.Field
+}
+
+var manual = sync.OnceValue(func() book {
+	b := book{docs: map[diag.Pos]string{}, definitions: map[string]*ast.Field{}}
+	for _, src := range schemaFiles() {
+		f, err := parser.ParseFile(src.Name, src.Data, parser.ParseComments)
+		if err != nil {
+			continue // parseSchema panics, and its test fails
+		}
+		for _, d := range f.Decls {
+			if field, ok := d.(*ast.Field); ok {
+				if name, _, err := ast.LabelName(field.Label); err == nil {
+					b.definitions[name] = field
+				}
+			}
+		}
+		ast.Walk(f, func(n ast.Node) bool {
+			if field, ok := n.(*ast.Field); ok {
+				at := position(field.Pos())
+				at.Column = 0
+				if _, taken := b.docs[at]; !taken {
+					b.docs[at] = comment(field)
+				}
+			}
+			return true
+		}, nil)
+	}
+	return b
+})
+
+// comment is the first paragraph of a field's doc comment on one line, as far as it is prose.
+func comment(f *ast.Field) string {
+	var words []string
+	for _, g := range f.Comments() {
+		if !g.Doc {
+			continue
+		}
+		for _, c := range g.List {
+			line := strings.TrimPrefix(c.Text, "//")
+			if strings.TrimSpace(line) == "" || strings.HasPrefix(line, "   ") {
+				return strings.Join(words, " ")
+			}
+			words = append(words, strings.TrimSpace(line))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// documented is what the schema says about the field whose rule stands at p.
+func documented(p diag.Pos) string {
+	p.Column = 0
+	return manual().docs[p]
+}
+
+// allowed lists the fields that the schema has within path, sorted, and where any name of some form
+// will do what the schema says about that form.
+func allowed(path []string) (names []string, form string) {
+	b := manual()
+	for _, k := range kinds {
+		if k.name == path[0] {
+			b.visit(b.definitions[k.definition].Value, path[1:], func(x ast.Expr) {
+				s, ok := x.(*ast.StructLit)
+				if !ok {
+					return
+				}
+				for _, d := range s.Elts {
+					f, ok := d.(*ast.Field)
+					if !ok {
+						continue
+					}
+					if pattern, ok := f.Label.(*ast.ListLit); ok {
+						if ref, ok := pattern.Elts[0].(*ast.Ident); ok {
+							form = comment(b.definitions[ref.Name])
+						}
+					} else if name, isIdent, err := ast.LabelName(f.Label); err == nil && !(isIdent && strings.HasPrefix(name, "_")) {
+						names = append(names, name)
+					}
+				}
+			})
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), form
+}
+
+// nameRule is what the schema demands of the names in a map such as #Machines.
+func nameRule(definition string) *regexp.Regexp {
+	b := manual()
+	if s, ok := b.definitions[definition].Value.(*ast.StructLit); ok {
+		if pattern, ok := s.Elts[0].(*ast.Field).Label.(*ast.ListLit); ok {
+			if ref, ok := pattern.Elts[0].(*ast.Ident); ok {
+				if rule, ok := b.definitions[ref.Name].Value.(*ast.UnaryExpr); ok {
+					if lit, ok := rule.X.(*ast.BasicLit); ok {
+						if expr, err := strconv.Unquote(lit.Value); err == nil {
+							return regexp.MustCompile(expr)
+						}
+					}
+				}
+			}
+		}
+	}
+	panic("schema: " + definition + " has no pattern of names")
+}
+
+// visit calls found with every expression of the schema that describes what lies at path within x.
+func (b book) visit(x ast.Expr, path []string, found func(ast.Expr)) {
+	switch x := x.(type) {
+	case *ast.Ident:
+		if def := b.definitions[x.Name]; def != nil {
+			b.visit(def.Value, path, found)
+		}
+		return
+	case *ast.ParenExpr:
+		b.visit(x.X, path, found)
+		return
+	case *ast.BinaryExpr:
+		if x.Op == token.AND || x.Op == token.OR {
+			b.visit(x.X, path, found)
+			b.visit(x.Y, path, found)
+		}
+		return
+	case *ast.StructLit:
+		if len(path) == 0 {
+			break
+		}
+		var pattern *ast.Field
+		for _, d := range x.Elts {
+			f, ok := d.(*ast.Field)
+			if !ok {
+				continue
+			}
+			if _, ok := f.Label.(*ast.ListLit); ok {
+				pattern = f
+			} else if name, _, err := ast.LabelName(f.Label); err == nil && name == path[0] {
+				b.visit(f.Value, path[1:], found)
+				return
+			}
+		}
+		if pattern != nil {
+			b.visit(pattern.Value, path[1:], found)
+		}
+		return
+	case *ast.ListLit:
+		if len(path) == 0 || len(x.Elts) == 0 {
+			break
+		}
+		element := x.Elts[0]
+		if e, ok := element.(*ast.Ellipsis); ok {
+			element = e.Type
+		}
+		b.visit(element, path[1:], found)
+		return
+	}
+	if len(path) == 0 {
+		found(x)
+	}
+}

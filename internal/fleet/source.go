@@ -1,3 +1,0 @@
-package fleet
-
-type source struct{}

@@ -1,0 +1,124 @@
+package fleet
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strconv"
+
+	"millwright.dev/millwright/internal/diag"
+)
+
+// request is what the parent asks of a worker, response what it answers: compile an instance, or
+// with Ask locate fields in it.
+type request struct {
+	Instance *instance `json:"instance"`
+	Limits   Limits    `json:"limits"`
+	Ask      []Query   `json:"ask,omitempty"`
+}
+
+// workerEnv tells a program that it was started as a worker; its value is the limit of its address
+// space in bytes. It is the only variable in the worker's environment: CUE changes its mind about
+// what is valid by others.
+const workerEnv = "MILLWRIGHT_FLEET_WORKER"
+
+// exitCPU is a worker's exit code when it used up its share of CPU.
+const exitCPU = 3
+
+// WorkerMain is called first in main by every program that names itself as Options.Worker. In a
+// process that was started as a worker it serves its parent and does not return; otherwise it does
+// nothing.
+func WorkerMain() {
+	limit, err := strconv.ParseUint(os.Getenv(workerEnv), 10, 64)
+	if err != nil {
+		return
+	}
+	if err := limitMemory(limit); err != nil {
+		fmt.Fprintf(os.Stderr, "limiting the memory of the worker to %d bytes: %v\n", limit, err)
+		os.Exit(1)
+	}
+	debug.SetGCPercent(200) // fast and still small: each instance has a context of its own
+	if err := serve(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// serve answers requests until there are no more.
+func serve(r io.Reader, w io.Writer) error {
+	in, out := bufio.NewReader(r), bufio.NewWriter(w)
+	for {
+		var req request
+		if err := readFrame(in, &req, maxFrame); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("reading a request: %w", err)
+		}
+		if err := limitCPU(req.Limits.CPUSeconds); err != nil {
+			return fmt.Errorf("limiting CPU time: %w", err)
+		}
+		if err := writeFrame(out, answer(req)); err != nil {
+			return fmt.Errorf("answering: %w", err)
+		}
+		if err := out.Flush(); err != nil {
+			return fmt.Errorf("answering: %w", err)
+		}
+	}
+}
+
+// answer does what is asked. A panic within CUE condemns the instance, not the fleet's other ones.
+func answer(req request) (out compiled) {
+	defer func() {
+		if p := recover(); p != nil {
+			out = compiled{Findings: diag.List{{
+				Code: "MW104", Summary: fmt.Sprintf("the CUE evaluator failed: %v", p), Pos: diag.Pos{File: req.Instance.Dir},
+				Hint: "this is a defect of CUE: simplify what changed last in this directory",
+			}}}
+		}
+	}()
+	if len(req.Ask) > 0 {
+		return locate(req.Instance, req.Ask)
+	}
+	return compile(req.Instance, req.Limits.withDefaults())
+}
+
+// maxFrame bounds a message between parent and worker, in bytes.
+const maxFrame = 512 << 20
+
+// readFrame reads a length of four bytes, most significant first, and as much JSON.
+func readFrame(r io.Reader, v any, limit int) error {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return err
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	if int64(n) > int64(limit) {
+		return fmt.Errorf("a message of %d bytes, more than the %d allowed", n, limit)
+	}
+	data := make([]byte, n)
+	if _, err := io.ReadFull(r, data); err != nil {
+		return fmt.Errorf("a message cut short: %w", err)
+	}
+	return json.Unmarshal(data, v)
+}
+
+func writeFrame(w io.Writer, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if len(data) > maxFrame {
+		return fmt.Errorf("a message of %d bytes, more than the %d allowed", len(data), maxFrame)
+	}
+	head := binary.BigEndian.AppendUint32(nil, uint32(len(data)))
+	if _, err := w.Write(head); err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
+}
