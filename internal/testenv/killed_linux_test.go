@@ -36,7 +36,7 @@ func child() func() {
 			os.Exit(1)
 		}
 		fmt.Println("ready")
-		io.Copy(io.Discard, os.Stdin) // until the test closes it
+		_, _ = io.Copy(io.Discard, os.Stdin) // until the test closes it
 		panic("as a test might")
 	}
 }

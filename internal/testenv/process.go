@@ -137,7 +137,7 @@ func (p *process) await(ctx context.Context, ready func(context.Context) error) 
 		}
 		select {
 		case <-p.done:
-			return fmt.Errorf("%s %w (%v):\n%s", p.name, errEnded, p.err, p.tail())
+			return fmt.Errorf("%s %w: %w\n%s", p.name, errEnded, p.err, p.tail())
 		case <-ctx.Done():
 			return fmt.Errorf("wait for %s to be ready: %w; last answer: %w\n%s", p.name, ctx.Err(), err, p.tail())
 		case <-time.After(50 * time.Millisecond):
@@ -169,7 +169,7 @@ func (p *process) signal(s syscall.Signal) {
 	select {
 	case <-p.done: // its number may be another's by now
 	default:
-		syscall.Kill(-p.cmd.Process.Pid, s) // it ended meanwhile
+		_ = syscall.Kill(-p.cmd.Process.Pid, s) // it may have ended meanwhile
 	}
 }
 
