@@ -1,0 +1,242 @@
+package sources
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-git/go-billy/v5"
+	"github.com/go-git/go-billy/v5/osfs"
+	"github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+)
+
+// Directory is a Snapshot of a directory as it lies there, for work before the commit. Inside a Git
+// worktree it names the commit that is checked out and whether the directory differs from it; files
+// that .gitignore names do not count, yet are in FS like all others. Repositories' own .git are not.
+// FS reads the files when asked, so what changes meanwhile changes there too.
+func Directory(dir string) (Snapshot, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("open the directory %s: %w", dir, err)
+	}
+	snapshot := Snapshot{
+		FS:        &tree{nodes: &osTree{dir: root}, maxFile: DefaultMaxFile},
+		FetchedAt: time.Now().UTC(),
+	}
+	repo, below, err := enclosing(dir)
+	if err != nil {
+		return snapshot, nil // outside any repository, or one of a form that go-git cannot read
+	}
+	snapshot.Dirty = true
+	head, err := repo.Head()
+	if err != nil {
+		return snapshot, nil // no commit yet
+	}
+	c, err := objectsOf(repo).commit(head.Hash())
+	if err != nil {
+		return snapshot, nil // a commit that is not there does not keep the files from being read
+	}
+	snapshot.Commit = commitOf(c)
+	snapshot.Dirty = isDirty(repo, below)
+	return snapshot, nil
+}
+
+// AtRevision is a Snapshot of another revision of the repository in or around path, below the same
+// directory: a branch, a tag, a hash or its beginning, and forms such as HEAD~2 or origin/main.
+func AtRevision(path, rev string) (Snapshot, error) {
+	repo, below, err := enclosing(path)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("read revision %s: %w", rev, err)
+	}
+	id, err := repo.ResolveRevision(plumbing.Revision(rev))
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("read revision %s of %s: %w", rev, path,
+			fail(ErrRefNotFound, "%s; git fetch, or name a branch, tag or commit", cleanText(err.Error())))
+	}
+	o := objectsOf(repo)
+	var snapshot Snapshot
+	commit, err := o.peel(*id)
+	if err == nil {
+		snapshot, err = snapshotOf(o, commit, below, DefaultMaxFile, false)
+	}
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("read revision %s of %s: %w", rev, path, err)
+	}
+	snapshot.FetchedAt = time.Now().UTC()
+	return snapshot, nil
+}
+
+// openLocal opens a repository of this machine, bare or a worktree's, linked ones included, with the
+// repositories that it borrows objects from (git clone --shared).
+func openLocal(dir string) (*git.Repository, error) {
+	repo, err := git.PlainOpenWithOptions(dir, &git.PlainOpenOptions{EnableDotGitCommonDir: true})
+	if err != nil {
+		return nil, err
+	}
+	storage, ok := repo.Storer.(*filesystem.Storage)
+	if !ok {
+		return repo, nil
+	}
+	var files billy.Filesystem
+	if worktree, err := repo.Worktree(); err == nil {
+		files = worktree.Filesystem
+	}
+	return git.Open(filesystem.NewStorageWithOptions(storage.Filesystem(), cache.NewObjectLRUDefault(),
+		filesystem.Options{AlternatesFS: osfs.New("/")}), files)
+}
+
+func objectsOf(repo *git.Repository) *objects {
+	return &objects{mu: new(sync.Mutex), storer: repo.Storer}
+}
+
+// enclosing opens the repository in or around dir, and tells where dir is in it ("." at its root,
+// and in a bare one).
+func enclosing(dir string) (repo *git.Repository, below string, err error) {
+	// Links are resolved first, or dir could not be found again below the worktree's real path.
+	abs, err := filepath.EvalSymlinks(dir)
+	if err == nil {
+		abs, err = filepath.Abs(abs)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	for at := abs; ; at = filepath.Dir(at) {
+		repo, err = openLocal(at)
+		if err == nil {
+			rel, err := filepath.Rel(at, abs)
+			if _, bare := repo.Worktree(); errors.Is(bare, git.ErrIsBareRepository) {
+				rel = "."
+			}
+			return repo, filepath.ToSlash(rel), err
+		}
+		if !errors.Is(err, git.ErrRepositoryNotExists) {
+			return nil, "", fail(ErrNotRepository, "%s: %s", at, cleanText(err.Error()))
+		}
+		if at == filepath.Dir(at) {
+			return nil, "", fail(ErrNotRepository, "%s is in no repository", dir)
+		}
+	}
+}
+
+// isDirty errs on the side of yes: what cannot be compared is not known to be the commit.
+func isDirty(repo *git.Repository, below string) bool {
+	worktree, err := repo.Worktree()
+	if err != nil {
+		return true
+	}
+	status, err := worktree.Status()
+	if err != nil {
+		return true
+	}
+	for file, s := range status {
+		changed := s.Worktree != git.Unmodified || s.Staging != git.Unmodified
+		if changed && (below == "." || strings.HasPrefix(file, below+"/")) {
+			return true
+		}
+	}
+	return false
+}
+
+// osTree is the nodes of a directory. os.Root holds even against links that change while we read.
+type osTree struct{ dir *os.Root }
+
+func (o *osTree) root() node { return node{name: ".", mode: fs.ModeDir | 0o555} }
+
+func (o *osTree) list(dir string) ([]node, error) {
+	f, err := o.dir.Open(dir)
+	if err != nil {
+		return nil, plain(err)
+	}
+	defer f.Close()
+	infos, err := f.Readdir(maxEntries + 1)
+	if err != nil && err != io.EOF {
+		return nil, plain(err)
+	}
+	list := make([]node, 0, len(infos))
+	for _, info := range infos {
+		if !isDotGit(info.Name()) {
+			list = append(list, nodeOf(info))
+		}
+	}
+	return checkListing(list)
+}
+
+func (o *osTree) find(dir, name string) (node, error) {
+	if isDotGit(name) {
+		return node{}, fs.ErrNotExist
+	}
+	info, err := o.dir.Lstat(path.Join(dir, name))
+	if err != nil {
+		return node{}, plain(err)
+	}
+	return nodeOf(info), nil
+}
+
+func nodeOf(info fs.FileInfo) node {
+	return node{name: info.Name(), mode: asGit(info.Mode()), time: info.ModTime()}
+}
+
+func (o *osTree) size(dir string, n node) (int64, error) {
+	info, err := o.dir.Lstat(path.Join(dir, n.name))
+	if err != nil {
+		return 0, plain(err)
+	}
+	return info.Size(), nil
+}
+
+func (o *osTree) read(dir string, n node, limit int64) ([]byte, error) {
+	name := path.Join(dir, n.name)
+	if n.mode.Type() == fs.ModeSymlink {
+		target, err := o.dir.Readlink(name)
+		if err == nil && int64(len(target)) > limit {
+			return nil, tooLarge(int64(len(target)), limit)
+		}
+		return []byte(filepath.ToSlash(target)), plain(err)
+	}
+	f, err := o.dir.Open(name)
+	if err != nil {
+		return nil, plain(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, plain(err)
+	}
+	if size := info.Size(); size > limit {
+		return nil, tooLarge(size, limit)
+	}
+	return readBounded(f, limit)
+}
+
+// asGit keeps of a mode what Git would, so that a directory and its commit look the same.
+func asGit(m fs.FileMode) fs.FileMode {
+	switch {
+	case m.IsDir():
+		return fs.ModeDir | 0o555
+	case m.Type() == fs.ModeSymlink:
+		return fs.ModeSymlink | 0o777
+	case !m.IsRegular():
+		return fs.ModeIrregular
+	case m&0o100 != 0:
+		return 0o555
+	}
+	return 0o444
+}
+
+// plain takes the path off an error, since the tree adds the one that was asked for.
+func plain(err error) error {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,127 @@
+package sources
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Limits that hold where Options name none.
+const (
+	DefaultTimeout = 5 * time.Minute
+	DefaultMaxPack = 1 << 30  // bytes
+	DefaultMaxFile = 16 << 20 // bytes
+)
+
+// Options say which commit of which repository, and how to get at it.
+type Options struct {
+	// URL is an https (or http) URL without credentials, or the path or file URL of a local
+	// repository, bare or a worktree.
+	URL string
+	// Ref is a branch, a tag, either with or without its refs/ prefix, or a full commit hash; empty
+	// is the remote's default branch. A commit once fetched is not asked for again.
+	Ref string
+	// Path is the directory that becomes the root of the snapshot; empty is the repository's.
+	Path string
+	// Credentials are asked for before every fetch over http(s); nil sends none. They never go over
+	// plain http, except to this machine.
+	Credentials CredentialsFunc
+	// Dir is a cache directory of this source's own, used by one process at a time. It makes a
+	// restart start from the last good commit. Empty keeps everything in memory.
+	Dir string
+	// Transport carries http(s); nil is http.DefaultTransport.
+	Transport http.RoundTripper
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Timeout bounds one fetch, whatever its context allows.
+	Timeout time.Duration
+	// MaxPack bounds what one fetch may transfer, MaxFile a file that the snapshot opens, in bytes.
+	MaxPack, MaxFile int64
+}
+
+// complete fills in defaults and reports the first option that cannot work. local is the path of a
+// repository on this machine, or empty.
+func (o *Options) complete() (local string, err error) {
+	if local, err = checkURL(o.URL, o.Credentials != nil); err != nil {
+		return "", err
+	}
+	if local != "" {
+		o.URL = local
+	}
+	if len(o.Ref) > 255 || strings.Contains(o.Ref, "..") || strings.ContainsFunc(o.Ref, notInRef) {
+		return "", fmt.Errorf("ref %q is no branch, tag or commit hash", o.Ref)
+	}
+	if o.Path = path.Clean(o.Path); !fs.ValidPath(o.Path) {
+		return "", fmt.Errorf("path %q is no directory inside the repository", o.Path)
+	}
+	if o.Dir != "" {
+		if o.Dir, err = filepath.Abs(o.Dir); err != nil {
+			return "", err
+		}
+	}
+	if o.Transport == nil {
+		o.Transport = http.DefaultTransport
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.MaxPack <= 0 {
+		o.MaxPack = DefaultMaxPack
+	}
+	if o.MaxFile <= 0 {
+		o.MaxFile = DefaultMaxFile
+	}
+	return local, nil
+}
+
+func notInRef(r rune) bool {
+	return !unicode.IsPrint(r) || strings.ContainsRune(` ~^:?*[\`, r)
+}
+
+var errURLForm = errors.New("use https://host/path.git, or the path of a local repository")
+
+// checkURL never repeats a URL that may hold a secret.
+func checkURL(raw string, credentials bool) (local string, err error) {
+	if raw == "" {
+		return "", fmt.Errorf("no URL: %w", errURLForm)
+	}
+	if !strings.Contains(raw, "://") {
+		if before, _, ok := strings.Cut(raw, ":"); ok && strings.Contains(before, "@") {
+			return "", fmt.Errorf("ssh is not supported: %w", errURLForm)
+		}
+		return filepath.Abs(raw)
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "", fmt.Errorf("the URL is malformed: %w", errURLForm)
+	}
+	switch {
+	case u.User != nil:
+		return "", errors.New("the URL holds credentials; take them out and give them as credentials")
+	case u.RawQuery != "" || u.Fragment != "":
+		return "", fmt.Errorf("the URL has a query or a fragment: %w", errURLForm)
+	case u.Scheme == "file" && (u.Host == "" || u.Host == "localhost"):
+		return filepath.Abs(filepath.FromSlash(u.Path))
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return "", fmt.Errorf("%s:// is not supported: %w", u.Scheme, errURLForm)
+	case u.Scheme == "http" && credentials && !isLoopback(u.Hostname()):
+		return "", fmt.Errorf("credentials would go to %s in the clear; use https", u.Host)
+	}
+	return "", nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
