@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"millwright.dev/millwright/internal/diag"
 )
 
 // All goes through a map in the order of its keys.
@@ -185,4 +187,21 @@ func (v VLAN) MarshalJSON() ([]byte, error) {
 		return json.Marshal("auto")
 	}
 	return json.Marshal(int(v))
+}
+
+// PosOf is where an entity was written: "machine/gpu-001", "tenant/acme", "platform". The zero Pos if
+// the fleet has no such entity, or was not loaded from files.
+func (f *Fleet) PosOf(entity string) diag.Pos {
+	if f.source == nil {
+		return diag.Pos{}
+	}
+	return f.source.positions[entity]
+}
+
+// Entities are the addresses of everything that was written, sorted.
+func (f *Fleet) Entities() []string {
+	if f.source == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(f.source.positions))
 }

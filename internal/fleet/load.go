@@ -203,6 +203,7 @@ func (l *Loader) trim(n int) {
 type source struct {
 	loader    *Loader
 	instances map[string]*instance // by entity
+	positions map[string]diag.Pos  // by entity
 }
 
 // assemble puts the entities of all leaves together; each may come from one leaf only.
@@ -210,7 +211,7 @@ func assemble(l *Loader, instances []*instance, results []*result) (*Fleet, diag
 	f := &Fleet{
 		Sites: map[string]*Site{}, Classes: map[string]*Class{}, Images: map[string]*Image{}, Machines: map[string]*Machine{},
 		Segments: map[string]*Segment{}, Stacks: map[string]*Stack{}, Tenants: map[string]*Tenant{},
-		source: &source{loader: l, instances: map[string]*instance{}},
+		source: &source{loader: l, instances: map[string]*instance{}, positions: map[string]diag.Pos{}},
 	}
 	var list diag.List
 	type claim struct {
@@ -233,7 +234,7 @@ func assemble(l *Loader, instances []*instance, results []*result) (*Fleet, diag
 				continue
 			}
 			claims[a] = &claim{at: e.Pos, dirs: []string{instances[i].Dir}}
-			f.source.instances[a] = instances[i]
+			f.source.instances[a], f.source.positions[a] = instances[i], e.Pos
 			f.add(e)
 		}
 	}

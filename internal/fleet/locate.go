@@ -110,7 +110,7 @@ func places(root cue.Value, syntax []diag.Pos, path []string) []Place {
 	}
 	for _, p := range conjuncts(v) {
 		switch {
-		case p.Schema && !slices.Contains(theirs, p):
+		case p.Schema && !slices.ContainsFunc(theirs, func(t Place) bool { return sameLine(t.Pos, p.Pos) }):
 			theirs = append(theirs, p)
 		case !p.Schema && !slices.ContainsFunc(user, func(u Place) bool { return sameLine(u.Pos, p.Pos) }):
 			user = append(user, p)
@@ -140,7 +140,7 @@ func lookup(v cue.Value, path []string) cue.Value {
 // maxConjuncts bounds how many parts of a value are looked at for their position.
 const maxConjuncts = 256
 
-// conjuncts are the places of everything that was unified into a value.
+// conjuncts are the places of everything that was unified into a value, or put into its text.
 func conjuncts(v cue.Value) []Place {
 	var out []Place
 	left := maxConjuncts
@@ -162,6 +162,13 @@ func conjuncts(v cue.Value) []Place {
 		}
 		if p := (Place{Pos: at, Schema: isSchema(at)}); at.IsValid() && !slices.Contains(out, p) {
 			out = append(out, p)
+		}
+		if op == cue.InterpolationOp {
+			for _, a := range args {
+				if to := cue.Dereference(a); to != a {
+					visit(to) // what was put into the text was written elsewhere
+				}
+			}
 		}
 	}
 	visit(v)

@@ -29,6 +29,9 @@ func (w *walker) value(v cue.Value, depth int) *walkError {
 	if depth > maxDepth {
 		return &walkError{"MW104", fmt.Sprintf("values are nested more than %d deep", maxDepth), ""}
 	}
+	if v.Kind() == cue.BottomKind {
+		v, _ = v.Default() // of a disjunction that nobody decided
+	}
 	switch v.Kind() {
 	case cue.StructKind:
 		return w.fields(v, depth)

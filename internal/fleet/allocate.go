@@ -1,0 +1,245 @@
+package fleet
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/token"
+)
+
+// AllocationChange is one machine given to a pool or taken back, and why.
+type AllocationChange struct {
+	Pool    string // "pool/acme/train/h100"
+	Machine string
+	Given   bool // else taken back
+	Why     string
+}
+
+func (c AllocationChange) String() string {
+	if c.Given {
+		return fmt.Sprintf("+ %s → %s: %s", c.Machine, c.Pool, c.Why)
+	}
+	return fmt.Sprintf("- %s ← %s: %s", c.Machine, c.Pool, c.Why)
+}
+
+// AllocationFile is where a fleet's allocation is written, or is to be: a directory of its own.
+func AllocationFile(f *Fleet) string {
+	return cmp.Or(f.PosOf("allocation").File, "allocation/allocation.cue")
+}
+
+// Allocate gives every pool as many machines as it wants and returns the new allocation file. A
+// machine that is allocated and fits stays where it is; a pool that shrinks gives up its last; a pool
+// that grows gets machines that serve nobody, those just given up by another pool only if nothing
+// else is free. The result depends on the fleet alone. Without changes the file is the same but for
+// its formatting.
+//
+// The fleet may be one whose checks found nothing but MW203. If a pool cannot get what it wants the
+// error says so for every such pool, and there is no file.
+func Allocate(f *Fleet) (file []byte, changes []AllocationChange, err error) {
+	a := &allocator{f: f, byClass: map[string][]*Machine{}, taken: map[string]bool{}, released: map[string]bool{}, next: map[string][]string{}}
+	for _, m := range All(f.Machines) {
+		a.byClass[m.Class] = append(a.byClass[m.Class], m)
+	}
+	a.release()
+	for _, p := range f.Pools() {
+		a.keep(p)
+	}
+	var short []error
+	for _, p := range f.Pools() {
+		if f.Tenants[p.Tenant].Retired {
+			continue
+		}
+		if err := a.grow(p); err != nil {
+			short = append(short, err)
+		}
+	}
+	if err := errors.Join(short...); err != nil {
+		return nil, nil, err
+	}
+	return a.file(), a.changes, nil
+}
+
+type allocator struct {
+	f        *Fleet
+	byClass  map[string][]*Machine // sorted by name
+	taken    map[string]bool       // machines that serve a pool in the new allocation
+	released map[string]bool       // machines that served another in the old one
+	next     map[string][]string   // the new allocation by pool address
+	changes  []AllocationChange
+}
+
+func (a *allocator) take(pool, machine, why string) {
+	a.released[machine] = true
+	a.changes = append(a.changes, AllocationChange{Pool: pool, Machine: machine, Why: why})
+}
+
+// release takes back what pools hold that no longer exist.
+func (a *allocator) release() {
+	for tn, clusters := range All(a.f.Allocation) {
+		for cn, pools := range All(clusters) {
+			for pn, machines := range All(pools) {
+				if a.f.pool(tn, cn, pn) == nil {
+					for _, m := range machines {
+						a.take(PoolRef{Tenant: tn, Cluster: cn, Name: pn}.Address(), m, "the pool is gone")
+					}
+				}
+			}
+		}
+	}
+}
+
+// keep leaves a pool the machines that fit it, up to its count.
+func (a *allocator) keep(p PoolRef) {
+	for _, name := range p.Machines {
+		why := a.unfit(p, name)
+		if a.f.Tenants[p.Tenant].Retired {
+			why = "the tenant is retired"
+		}
+		if why == "" && len(a.next[p.Address()]) == p.Pool.Count {
+			why = fmt.Sprintf("the pool wants %d", p.Pool.Count)
+		}
+		if why != "" {
+			a.take(p.Address(), name, why)
+			continue
+		}
+		a.taken[name] = true
+		a.next[p.Address()] = append(a.next[p.Address()], name)
+	}
+}
+
+// unfit says why a pool cannot keep a machine, or nothing.
+func (a *allocator) unfit(p PoolRef, name string) string {
+	m := a.f.Machines[name]
+	site := a.site(p)
+	switch {
+	case m == nil:
+		return "there is no such machine"
+	case a.taken[name]:
+		return "another pool has it"
+	case m.Lifecycle != InService && m.Lifecycle != Maintenance:
+		return "it is " + m.Lifecycle
+	case m.Role != RoleWorker || m.Provisioning != ProvisioningMetal3:
+		return "it is no worker that Metal3 provisions"
+	case m.Class != p.Pool.Class:
+		return "its class is " + m.Class
+	case m.Site != site:
+		return "it stands in " + m.Site
+	case !matches(m.Labels, p.Pool.Selector):
+		return "its labels don't match"
+	}
+	return ""
+}
+
+// site is that of a pool's segment; empty where the segment does not exist.
+func (a *allocator) site(p PoolRef) string {
+	if s := a.f.Segments[a.f.Tenants[p.Tenant].Clusters[p.Cluster].Segment]; s != nil {
+		return s.Site
+	}
+	return ""
+}
+
+// grow gives a pool what it lacks.
+func (a *allocator) grow(p PoolRef) error {
+	var free []*Machine
+	for _, m := range a.byClass[p.Pool.Class] {
+		if m.Lifecycle == InService && a.unfit(p, m.Name) == "" {
+			free = append(free, m)
+		}
+	}
+	address := p.Address()
+	if lack := p.Pool.Count - len(a.next[address]); lack > len(free) {
+		return fmt.Errorf("%s wants %d machines of class %s and has %d: only %d more are free in site %s",
+			address, p.Pool.Count, p.Pool.Class, len(a.next[address]), len(free), a.site(p))
+	}
+	for len(a.next[address]) < p.Pool.Count {
+		i := a.choose(p, free)
+		m := free[i]
+		free = slices.Delete(free, i, i+1)
+		a.taken[m.Name] = true
+		a.next[address] = append(a.next[address], m.Name)
+		a.changes = append(a.changes, AllocationChange{Pool: address, Machine: m.Name, Given: true,
+			Why: fmt.Sprintf("free in rack %s, where the pool has %d now", m.Rack, a.held(address)[m.Rack])})
+	}
+	return nil
+}
+
+// held counts the machines that a pool has, by rack.
+func (a *allocator) held(pool string) map[string]int {
+	racks := map[string]int{}
+	for _, name := range a.next[pool] {
+		racks[a.f.Machines[name].Rack]++
+	}
+	return racks
+}
+
+// choose is the index of the machine to give next: from the rack where the pool has fewest (spread)
+// or most (pack), which has most to give; there the first by name.
+func (a *allocator) choose(p PoolRef, free []*Machine) int {
+	left, held := map[string]int{}, a.held(p.Address())
+	for _, m := range free {
+		left[m.Rack]++
+	}
+	order := func(x, y *Machine) int {
+		byHeld := cmp.Compare(held[x.Rack], held[y.Rack])
+		if p.Pool.Spread == "pack" {
+			byHeld = -byHeld
+		}
+		return cmp.Or(
+			compareBool(a.released[x.Name], a.released[y.Name]),
+			byHeld,
+			-cmp.Compare(left[x.Rack], left[y.Rack]),
+			cmp.Compare(x.Rack, y.Rack),
+			cmp.Compare(x.Name, y.Name),
+		)
+	}
+	best := 0
+	for i := range free {
+		if order(free[i], free[best]) < 0 {
+			best = i
+		}
+	}
+	return best
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// file writes the allocation as CUE, one machine a line.
+func (a *allocator) file() []byte {
+	var b strings.Builder
+	b.WriteString("// Which machines serve which pool. `millwright allocate` writes this file; review it like any change.\n" +
+		"package allocation\n\nimport \"millwright.dev/fleet\"\n\nallocation: fleet.#Allocation & {\n")
+	for _, p := range a.f.Pools() {
+		machines := a.next[p.Address()]
+		if len(machines) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\t%s: %s: %s: [\n", label(p.Tenant), label(p.Cluster), label(p.Name))
+		for _, m := range machines {
+			fmt.Fprintf(&b, "\t\t%q,\n", m)
+		}
+		b.WriteString("\t]\n")
+	}
+	b.WriteString("}\n")
+	return []byte(b.String())
+}
+
+// label quotes a name that CUE would not take as it is.
+func label(name string) string {
+	if ast.IsValidIdent(name) && !token.Lookup(name).IsKeyword() {
+		return name
+	}
+	return strconv.Quote(name)
+}

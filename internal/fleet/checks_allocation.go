@@ -1,0 +1,133 @@
+package fleet
+
+import "fmt"
+
+// allocation: the file fits the pools, and the machines fit them too.
+func (c *checker) allocation() {
+	holders := map[string]Query{}
+	for tn, clusters := range All(c.f.Allocation) {
+		for cn, pools := range All(clusters) {
+			for pn, machines := range All(pools) {
+				at := Query{"allocation", joinPath(tn, cn, pn)}
+				pool := c.f.pool(tn, cn, pn)
+				if pool == nil {
+					c.report("MW203", at, fmt.Sprintf("there is no pool %s/%s/%s", tn, cn, pn), "`millwright allocate` removes it")
+				}
+				for i, m := range machines {
+					at := Query{"allocation", at.Path + fmt.Sprintf("[%d]", i)}
+					if first, taken := holders[m]; taken {
+						c.report("MW203", at, fmt.Sprintf("machine %s is allocated twice", m), "a machine serves one pool of one tenant: remove one of the two", mention{first, "allocated here too"})
+						continue
+					}
+					holders[m] = at
+					if c.f.Machines[m] == nil {
+						c.report("MW203", at, fmt.Sprintf("there is no machine %q", m), "remove it, and run `millwright allocate` for another")
+					} else if pool != nil {
+						c.fits(tn, cn, pn, pool, m, at)
+					}
+				}
+			}
+		}
+	}
+	c.counts()
+}
+
+// pool is a pool by its names, or nil.
+func (f *Fleet) pool(tenant, cluster, pool string) *Pool {
+	if t := f.Tenants[tenant]; t != nil {
+		if c := t.Clusters[cluster]; c != nil {
+			return c.Pools[pool]
+		}
+	}
+	return nil
+}
+
+// fits: an allocated machine is one that its pool may have.
+func (c *checker) fits(tenant, cluster, pool string, p *Pool, name string, at Query) {
+	m := c.f.Machines[name]
+	entity := address("machine", name)
+	refuse := func(field, hint, format string, args ...any) {
+		c.report("MW203", at, fmt.Sprintf(format, args...), hint, mention{Query{entity, field}, "the machine"})
+	}
+	if m.Lifecycle != InService && m.Lifecycle != Maintenance {
+		refuse("lifecycle", "take it out of the allocation first: `millwright allocate` finds another", "machine %s is %s and cannot serve a pool", name, m.Lifecycle)
+	}
+	if m.Role != RoleWorker {
+		refuse("role", "", "machine %s carries the control plane and cannot serve a pool", name)
+	}
+	if m.Provisioning != ProvisioningMetal3 {
+		refuse("provisioning", "machines of pools are provisioned by Metal3", "nobody installs machine %s: its provisioning is %s", name, m.Provisioning)
+	}
+	if m.Class != p.Class {
+		refuse("class", "", "machine %s is of class %s, pool %s/%s/%s wants %s", name, m.Class, tenant, cluster, pool, p.Class)
+	}
+	if s := c.f.Segments[c.f.Tenants[tenant].Clusters[cluster].Segment]; s != nil && m.Site != s.Site {
+		refuse("site", "", "machine %s stands in site %s, cluster %s.%s is in %s", name, m.Site, tenant, cluster, s.Site)
+	}
+	if !matches(m.Labels, p.Selector) {
+		refuse("labels", "", "machine %s lacks the labels that pool %s/%s/%s selects by", name, tenant, cluster, pool)
+	}
+}
+
+func matches(labels, selector map[string]string) bool {
+	for k, v := range selector {
+		if have, ok := labels[k]; !ok || have != v {
+			return false
+		}
+	}
+	return true
+}
+
+// counts: each pool has as many machines as it wants, and the site has as many to give.
+func (c *checker) counts() {
+	for _, p := range c.f.Pools() {
+		have := len(p.Machines)
+		if have == p.Pool.Count || c.f.Tenants[p.Tenant].Retired {
+			continue
+		}
+		at := Query{address("tenant", p.Tenant), joinPath("cluster", p.Cluster, "pool", p.Name, "count")}
+		hint := "`millwright allocate` gives it what it lacks"
+		if have > p.Pool.Count {
+			hint = "`millwright allocate` takes the last ones back"
+		} else if free := len(c.f.candidates(p)); free < p.Pool.Count-have {
+			hint = fmt.Sprintf("%d more machines of class %s are free in its site: lower count, add machines, or take some from another pool", free, p.Pool.Class)
+		}
+		var related []mention
+		if _, ok := c.f.source.instances["allocation"]; ok {
+			related = append(related, mention{Query{"allocation", joinPath(p.Tenant, p.Cluster, p.Name)}, "the machines allocated"})
+		}
+		c.report("MW203", at, fmt.Sprintf("%s wants %d machines, %d are allocated", p.Address(), p.Pool.Count, have), hint, related...)
+	}
+}
+
+// candidates are the machines that a pool could still get, sorted by name.
+func (f *Fleet) candidates(p PoolRef) []*Machine {
+	segment := f.Segments[f.Tenants[p.Tenant].Clusters[p.Cluster].Segment]
+	if segment == nil {
+		return nil
+	}
+	taken := f.allocated()
+	var out []*Machine
+	for n, m := range All(f.Machines) {
+		if !taken[n] && m.Lifecycle == InService && m.Role == RoleWorker && m.Provisioning == ProvisioningMetal3 &&
+			m.Class == p.Pool.Class && m.Site == segment.Site && matches(m.Labels, p.Pool.Selector) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// allocated are the machines that the allocation names, whatever pool it names them for.
+func (f *Fleet) allocated() map[string]bool {
+	out := map[string]bool{}
+	for _, clusters := range f.Allocation {
+		for _, pools := range clusters {
+			for _, machines := range pools {
+				for _, m := range machines {
+					out[m] = true
+				}
+			}
+		}
+	}
+	return out
+}
