@@ -51,9 +51,18 @@ type blotted struct {
 func (b *blotted) Error() string { return b.text }
 func (b *blotted) Unwrap() error { return b.err }
 
+// malformed reports whether the server could not make sense of the object. kube-apiserver 1.35 answers
+// an apply of a field that the kind does not have, or of another type, with a bare 500.
+func malformed(err error) bool {
+	return strings.Contains(err.Error(), "failed to create typed patch object") || strings.Contains(err.Error(), "failed to convert new object")
+}
+
 // repeatable reports whether a request may be sent again: its answer was lost, in whole or in part, or
 // the server was busy.
 func repeatable(err error) bool {
+	if malformed(err) {
+		return false
+	}
 	return errors.Is(err, ErrUnreachable) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
 		apierrors.IsTooManyRequests(err) || apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err)
 }

@@ -63,6 +63,9 @@ func acquireLease(ctx context.Context, c *Cluster, namespace, name, holder strin
 	release := sync.OnceFunc(func() {
 		stop()
 		<-ended
+		if now, _ := l.spec(); now != holder {
+			return // somebody else's by now
+		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), times.deadline)
 		defer cancel()
 		_ = l.write(ctx, "") // if it fails, the lease expires by itself

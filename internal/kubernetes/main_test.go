@@ -3,11 +3,9 @@ package kubernetes
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -43,9 +41,12 @@ type world struct {
 	others    dynamic.Interface
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldOn(t, "kubernetes") }
+
+// newWorldOn is a world on a cluster of that name.
+func newWorldOn(t testing.TB, cluster string) *world {
 	t.Helper()
-	server := testenv.ForTest(t, "kubernetes").Cluster("kubernetes")
+	server := testenv.ForTest(t, cluster).Cluster(cluster)
 	others, err := dynamic.NewForConfig(server.Config)
 	require.NoError(t, err)
 	return &world{wire: &wire{}, server: server, namespace: server.Namespace(t), others: others}
@@ -232,10 +233,4 @@ func (w *wire) stall(testing.TB) (mend func()) {
 		w.stalled.Store(nil)
 		close(gate)
 	}
-}
-
-// show is a value as YAML, for messages.
-func show(v any) string {
-	b, _ := json.MarshalIndent(v, "", " ")
-	return strings.TrimSpace(string(b))
 }

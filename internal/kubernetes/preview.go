@@ -116,5 +116,5 @@ func refusedForGood(err error) bool {
 	if strings.Contains(err.Error(), "does not support dry run") {
 		return false
 	}
-	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
+	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || malformed(err)
 }
