@@ -87,7 +87,7 @@ func (c *clone) fetch(ctx context.Context, from remote, wants []plumbing.Hash, l
 	if err != nil {
 		return err
 	}
-	defer spool.Close()
+	defer func() { _ = spool.Close() }()
 	if err := from.pack(ctx, &boundedWriter{w: spool, left: maxBytes, limit: maxBytes}, wants, haves, known); err != nil {
 		return err
 	}

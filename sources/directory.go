@@ -159,7 +159,7 @@ func (o *osTree) list(dir string) ([]node, error) {
 	}
 	defer f.Close()
 	infos, err := f.Readdir(maxEntries + 1)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, plain(err)
 	}
 	list := make([]node, 0, len(infos))

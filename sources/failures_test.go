@@ -117,6 +117,9 @@ func TestLocalFailures(t *testing.T) {
 		require.ErrorContains(t, err, "no good commit yet")
 	}
 	r.put("file", "x")
+	_, err := open(t, Options{URL: serve(t, r).url, Credentials: password, Ref: strings.Repeat("ab", 20)}).Fetch(t.Context())
+	require.ErrorIs(t, err, ErrRefNotFound)
+	require.ErrorContains(t, err, "no branch or tag of the remote contains the commit abab")
 	for ref, says := range map[string]string{
 		"gone":                          "no branch or tag gone, and no full commit hash; branches: main",
 		strings.Repeat("ab", 20):        "no commit abab",
@@ -128,7 +131,7 @@ func TestLocalFailures(t *testing.T) {
 	}
 	r.git("tag", "a-file", r.git("rev-parse", "HEAD:file"))
 	r.git("tag", "-a", "-m", "x", "a-file-too", "a-file")
-	_, err := open(t, Options{URL: r.dir, Ref: "a-file-too"}).Fetch(t.Context())
+	_, err = open(t, Options{URL: r.dir, Ref: "a-file-too"}).Fetch(t.Context())
 	require.ErrorIs(t, err, ErrRefNotFound)
 	require.ErrorContains(t, err, "points to a blob")
 	_, err = open(t, Options{URL: r.dir, Ref: "a-file"}).Fetch(t.Context())
@@ -177,7 +180,7 @@ func chain(err error) func(yield func(string) bool) {
 			if !yield(todo[0].Error()) || !yield(fmt.Sprintf("%+v %#v", todo[0], todo[0])) {
 				return
 			}
-			switch e := todo[0].(type) {
+			switch e := any(todo[0]).(type) {
 			case interface{ Unwrap() error }:
 				todo = append(todo, e.Unwrap())
 			case interface{ Unwrap() []error }:
@@ -243,6 +246,49 @@ func TestBrokenAndOversizedTransfers(t *testing.T) {
 		require.Equal(t, "small again", read(t, fetch(t, g).FS, "file"))
 	}
 }
+
+// An answer that is no pack, or one without what was asked for, is refused whole.
+func TestAnswersThatAreNoPack(t *testing.T) {
+	empty := "PACK\x00\x00\x00\x02\x00\x00\x00\x00\x02\x9d\x08\x82\x3b\xd8\xa8\xea\xb5\x10\xad\x6a\xc7\x5c\x82\x3c\xfd\x3e\xd3\x1e"
+	for name, answer := range map[string]string{
+		"nothing":     "",
+		"a web page":  "<html></html>",
+		"noise":       "0008NAK\n" + line("\x01no pack at all") + "0000",
+		"cut":         "0008NAK\n" + line("\x01"+empty[:20]) + "0000",
+		"empty":       "0008NAK\n" + line("\x01"+empty) + "0000",
+		"its regrets": "0008NAK\n" + line("\x03out of memory") + "0000",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRepo(t)
+			r.put("file", "good")
+			s := serve(t, r)
+			g := open(t, Options{URL: s.url, Credentials: password, Dir: t.TempDir()})
+			fetch(t, g)
+			r.put("file", "new")
+			backend := s.Config.Handler
+			s.answer(func(w http.ResponseWriter, req *http.Request) {
+				if req.Method == http.MethodPost {
+					_, _ = w.Write([]byte(answer))
+					return
+				}
+				respond := s.respond.Swap(nil)
+				backend.ServeHTTP(w, req)
+				s.respond.Store(respond)
+			})
+			_, err := g.Fetch(t.Context())
+			_, isError := errors.AsType[*Error](err)
+			require.True(t, isError, "%v", err)
+			last, ok := g.Last()
+			require.True(t, ok)
+			require.Equal(t, "good", read(t, last.FS, "file"))
+			s.answer(nil)
+			require.Equal(t, "new", read(t, fetch(t, g).FS, "file"))
+		})
+	}
+}
+
+// line is a line of Git's wire format.
+func line(content string) string { return fmt.Sprintf("%04x%s", len(content)+4, content) }
 
 // cutWriter drops the connection after some bytes.
 type cutWriter struct {

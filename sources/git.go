@@ -175,7 +175,7 @@ func (g *Git) update(ctx context.Context, base *clone) (*clone, Snapshot, error)
 
 // snapshot is the commit to which the goal leads, and whether history was rewritten on the way.
 func (g *Git) snapshot(c *clone, goal target) (Snapshot, error) {
-	if !c.now.has(goal.tip) {
+	if !c.now.has(goal.tip) && plumbing.IsHash(g.opts.Ref) {
 		return Snapshot{}, fail(ErrRefNotFound, "no branch or tag of the remote contains the commit %s", goal.tip)
 	}
 	commit, err := c.now.peel(goal.tip)

@@ -76,7 +76,7 @@ func (r *httpRemote) pack(ctx context.Context, w io.Writer, wants, haves []plumb
 	if err != nil {
 		return err
 	}
-	defer resp.Close()
+	defer func() { _ = resp.Close() }()
 	var body io.Reader = resp
 	switch {
 	case req.Capabilities.Supports(capability.Sideband64k):
