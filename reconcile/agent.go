@@ -13,9 +13,6 @@ import (
 
 // Agent watches a repository and keeps the targets as its newest good commit wants them.
 type Agent struct {
-	Source interface {
-		Last() (sources.Snapshot, bool)
-	}
 	Poller *sources.Poller
 	// Compile makes of a snapshot what it wants, or says what is wrong with it.
 	Compile func(context.Context, sources.Snapshot) (Desired, diag.List)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -131,7 +132,7 @@ func (r *Reconciler) settle(planned *plan.Change, c plan.Change, result target.R
 		r.Log.Warn("change failed", "id", c.ID.String(), "action", c.Action, "error", result.Err)
 		return
 	}
-	r.Log.Info("changed", "id", c.ID.String(), "action", c.Action, "step", c.Step)
+	r.Log.Info("changed", "id", c.ID.String(), "action", c.Action, "step", c.Step, "causes", c.Causes, "by", culprit(c))
 	if slices.Contains(c.Causes, plan.CauseDrift) && c.Action == plan.Update {
 		if r.corrected == nil {
 			r.corrected = map[state.ID][]time.Time{}
@@ -140,4 +141,23 @@ func (r *Reconciler) settle(planned *plan.Change, c plan.Change, result target.R
 	}
 	planned.Live = result.Live
 	planned.Status = plan.Progressing // the next pass sees whether it is in sync
+}
+
+// culprit is who made an object drift, as far as its target tells; empty where nothing drifted.
+func culprit(c plan.Change) string {
+	if !slices.Contains(c.Causes, plan.CauseDrift) {
+		return ""
+	}
+	var names []string
+	for _, f := range c.Fields {
+		for _, w := range f.Who {
+			if !slices.Contains(names, w.Name) {
+				names = append(names, w.Name)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return "not told"
+	}
+	return strings.Join(names, ", ")
 }

@@ -116,6 +116,27 @@ func (g *Git) Fetch(ctx context.Context) (Snapshot, error) {
 	return snapshot, nil
 }
 
+// At is an earlier commit among those already transferred; the remote is not asked. It is how an agent
+// goes back, after a restart, to the commit that was good before a bad one.
+func (g *Git) At(_ context.Context, hash string) (Snapshot, error) {
+	g.mu.Lock()
+	c := g.clone
+	g.mu.Unlock()
+	if c == nil || c.damaged.Load() || !plumbing.IsHash(hash) || !c.now.has(plumbing.NewHash(hash)) {
+		return Snapshot{}, fmt.Errorf("commit %s of %s: %w", short(hash), g, fail(ErrRefNotFound, "it is not among what was fetched"))
+	}
+	commit, err := c.now.peel(plumbing.NewHash(hash))
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("commit %s of %s: %w", short(hash), g, err)
+	}
+	snapshot, err := snapshotOf(c.now, commit, g.opts.Path, g.opts.MaxFile, false)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("commit %s of %s: %w", short(hash), g, err)
+	}
+	snapshot.FetchedAt = g.opts.Now().UTC()
+	return snapshot, nil
+}
+
 // failed counts a failure and wraps it in what is known of the source.
 func (g *Git) failed(err error) error {
 	last, ok := g.Last()

@@ -53,6 +53,31 @@ func TestFetchFollowsTheBranch(t *testing.T) {
 	})
 }
 
+// After a restart with a bad newest commit, the agent goes back to the one that was good before.
+func TestAtGoesBackToACommitThatWasFetched(t *testing.T) {
+	eachRemote(t, func(t *testing.T, r *repo, opts Options) {
+		first := r.put("file", "good")
+		opts.Ref = "main"
+		g := open(t, opts)
+		_, err := g.At(t.Context(), first)
+		require.ErrorIs(t, err, ErrRefNotFound, "nothing was fetched yet")
+		second := r.put("file", "bad")
+		require.Equal(t, second, fetch(t, g).Commit.Hash)
+
+		back, err := g.At(t.Context(), first)
+		require.NoError(t, err)
+		require.Equal(t, first, back.Commit.Hash)
+		require.Equal(t, "good", read(t, back.FS, "file"))
+		last, ok := g.Last()
+		require.True(t, ok)
+		require.Equal(t, second, last.Commit.Hash, "going back changes nothing")
+		for _, no := range []string{"", "main", strings.Repeat("0", 40)} {
+			_, err := g.At(t.Context(), no)
+			require.ErrorIs(t, err, ErrRefNotFound)
+		}
+	})
+}
+
 // What a ref may be: nothing, a branch, a tag of either kind, a commit, with and without refs/.
 func TestFetchRefs(t *testing.T) {
 	eachRemote(t, func(t *testing.T, r *repo, opts Options) {

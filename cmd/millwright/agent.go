@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"millwright.dev/millwright/internal/diag"
+	"millwright.dev/millwright/internal/report"
+	"millwright.dev/millwright/internal/state"
+	"millwright.dev/millwright/internal/view"
+	"millwright.dev/millwright/reconcile"
+	"millwright.dev/millwright/sources"
+)
+
+// agentOptions are the agent's flags.
+type agentOptions struct {
+	conn            connection
+	repo, ref, path string
+	listen          string
+	poll, interval  time.Duration
+	pause, settle   time.Duration
+	bmcInterval     time.Duration
+}
+
+func newAgent(g *globals) *cobra.Command {
+	var o agentOptions
+	cmd := &cobra.Command{
+		Use:   "agent --repo <url>",
+		Short: "Watch a repository and keep everything as it says",
+		Long: `Agent fetches the repository, compiles each new commit, and keeps all targets as the newest good
+commit wants them. A commit that cannot be fetched or does not compile changes nothing: the last good
+one stays in force. It serves its report, read-only, on a loopback address.
+` + exitHelp,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), g) },
+	}
+	o.conn.flags(cmd)
+	cmd.Flags().StringVar(&o.repo, "repo", "", "URL or local path of the fleet repository (required); a password or token comes from MILLWRIGHT_GIT_USERNAME and MILLWRIGHT_GIT_PASSWORD, or MILLWRIGHT_GIT_TOKEN")
+	cmd.Flags().StringVar(&o.ref, "ref", "", "branch, tag or commit; the remote's default branch without it")
+	cmd.Flags().StringVar(&o.path, "path", "", "directory of the repository that the fleet lies in")
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:0", "loopback address that serves the report")
+	cmd.Flags().DurationVar(&o.poll, "poll", time.Minute, "time between two looks at the repository")
+	cmd.Flags().DurationVar(&o.interval, "interval", time.Minute, "time between two looks at the targets when nothing is under way")
+	cmd.Flags().DurationVar(&o.pause, "pause", 2*time.Second, "time between two looks when something is under way")
+	cmd.Flags().DurationVar(&o.bmcInterval, "bmc-interval", 10*time.Minute, "how long what was read of a quiet BMC may be used again")
+	cmd.Flags().DurationVar(&o.settle, "settle", 15*time.Minute, "how long a reset may take to show before it counts as not done")
+	_ = cmd.MarkFlagRequired("repo")
+	return cmd
+}
+
+// run wires the agent and lets it work until ctx is done.
+func (o *agentOptions) run(ctx context.Context, g *globals) error {
+	log := slog.New(slog.NewJSONHandler(g.stderr, nil))
+	if err := os.MkdirAll(o.conn.stateDir, 0o700); err != nil {
+		return fmt.Errorf("make the state directory: %w", err)
+	}
+	git, err := sources.Open(ctx, sources.Options{
+		URL: o.repo, Ref: o.ref, Path: o.path, Dir: filepath.Join(o.conn.stateDir, "source"), Credentials: gitCredentials(),
+	})
+	if err != nil {
+		return err
+	}
+	loader, err := g.loader()
+	if err != nil {
+		return err
+	}
+	defer loader.Close()
+	l, err := o.conn.open(log)
+	if err != nil {
+		return err
+	}
+	ctx, release, err := l.lease(ctx, o.conn.lease)
+	if err != nil {
+		return err
+	}
+	defer release()
+	served, err := o.serve(ctx, log)
+	if err != nil {
+		return err
+	}
+	l.reconciler.Settle = o.settle
+	l.reconciler.Keep = map[state.System]time.Duration{state.Redfish: o.bmcInterval}
+	poller := sources.NewPoller(git)
+	poller.Interval = o.poll
+	agent := &reconcile.Agent{
+		Poller:   poller,
+		LastGood: l.memory,
+		Recall:   git.At,
+		Compile: func(ctx context.Context, s sources.Snapshot) (reconcile.Desired, diag.List) {
+			return compile(ctx, loader, s)
+		},
+		Reconciler: l.reconciler, Interval: o.interval, Pause: o.pause, Log: log,
+		Publish: func(r report.Report) {
+			served.Store(&r)
+			if err := o.conn.save(r); err != nil {
+				log.Error("the report could not be stored", "error", err)
+			}
+		},
+	}
+	err = agent.Run(ctx)
+	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// serve answers GET and HEAD of /v1/report on a loopback address, and writes that address into the
+// state directory, where `millwright status` finds it.
+func (o *agentOptions) serve(ctx context.Context, log *slog.Logger) (*atomic.Pointer[report.Report], error) {
+	host, _, err := net.SplitHostPort(o.listen)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		return nil, fmt.Errorf("--listen %s: the report has no login yet, so only a loopback address like 127.0.0.1:0 may serve it", o.listen)
+	}
+	listener, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for readers of the report: %w", err)
+	}
+	var current atomic.Pointer[report.Report]
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/report", func(w http.ResponseWriter, _ *http.Request) {
+		r := current.Load()
+		if r == nil {
+			http.Error(w, "the first pass is not finished yet", http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		if err := view.JSON(w, r); err != nil {
+			log.Debug("a reader of the report went away", "error", err)
+		}
+	})
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second}
+	go func() { _ = server.Serve(listener) }()
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	log.Info("serving the report", "address", listener.Addr().String())
+	file := o.conn.addressFile()
+	if err := os.WriteFile(file, []byte(listener.Addr().String()+"\n"), 0o600); err != nil {
+		_ = server.Close()
+		return nil, fmt.Errorf("write down where the report is served: %w", err)
+	}
+	context.AfterFunc(ctx, func() { _ = os.Remove(file) })
+	return &current, nil
+}
+
+// gitCredentials are taken from the environment, never from flags, which other users can see.
+func gitCredentials() sources.CredentialsFunc {
+	user, password, token := os.Getenv("MILLWRIGHT_GIT_USERNAME"), os.Getenv("MILLWRIGHT_GIT_PASSWORD"), os.Getenv("MILLWRIGHT_GIT_TOKEN")
+	if user == "" && password == "" && token == "" {
+		return nil
+	}
+	return func(context.Context) (sources.Credentials, error) {
+		return sources.Credentials{Username: user, Password: password, Token: token}, nil
+	}
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"millwright.dev/millwright/internal/kubernetes"
+	"millwright.dev/millwright/internal/plan"
+	"millwright.dev/millwright/internal/report"
+	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/view"
+)
+
+func newPlan(g *globals) *cobra.Command {
+	var (
+		out      outputs
+		conn     connection
+		exitCode bool
+	)
+	cmd := &cobra.Command{
+		Use:   "plan [directory]",
+		Short: "Show what would be done now, at what cost, and what is held",
+		Long: `Plan compiles the fleet, observes every target and prints the difference. It writes nothing: to the
+API servers it sends reads and dry runs, to BMCs and network controllers reads only.
+` + exitHelp,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			want, _, loader, err := g.compileDirectory(ctx, g.directory(args))
+			if err != nil {
+				return err
+			}
+			defer loader.Close()
+			l, err := conn.open(quiet())
+			if err != nil {
+				return err
+			}
+			defer l.close(ctx)
+			g.say("observing %s ...", plural(len(want.Set.Targets()), "target"))
+			p, err := l.reconciler.Look(ctx, want)
+			if err != nil {
+				return err
+			}
+			err = out.write(g, map[string]writer{
+				"text": func(w io.Writer) error { return view.PlanText(w, p, g.style()) },
+				"json": form(p, view.PlanJSON),
+			})
+			switch {
+			case err != nil:
+				return err
+			case p.Incomplete():
+				return exit{code: exitIncomplete, text: "the plan is incomplete: something could not be read"}
+			case exitCode && differs(p):
+				return exit{code: exitChanges}
+			}
+			return nil
+		},
+	}
+	conn.flags(cmd)
+	out.flag(cmd, "text, json")
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 2 if there is anything to do or held")
+	return cmd
+}
+
+func differs(p plan.Plan) bool {
+	for _, c := range p.Changes {
+		if c.Action != plan.Nothing {
+			return true
+		}
+	}
+	return false
+}
+
+func newApply(g *globals) *cobra.Command {
+	var (
+		out     outputs
+		conn    connection
+		timeout time.Duration
+	)
+	cmd := &cobra.Command{
+		Use:   "apply [directory]",
+		Short: "Make it so, once: for the first installation and for emergencies",
+		Long: `Apply does once what the agent does for ever: it observes, plans, holds what must be held, and
+applies the rest in order until nothing more can be done. It takes the agent's lease, and refuses if
+an agent holds it.
+` + exitHelp,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			want, _, loader, err := g.compileDirectory(ctx, g.directory(args))
+			if err != nil {
+				return err
+			}
+			defer loader.Close()
+			l, err := conn.open(quiet())
+			if err != nil {
+				return err
+			}
+			defer l.close(ctx)
+			ctx, release, err := l.lease(ctx, conn.lease)
+			if err != nil {
+				return err
+			}
+			defer release()
+			l.reconciler.Done = g.progress
+			ctx, cancel := context.WithTimeout(ctx, timeout)
+			defer cancel()
+			result, err := l.reconciler.Converge(ctx, want, time.Second)
+			if result.Report.Version == 0 {
+				return err
+			}
+			if saveErr := conn.save(result.Report); saveErr != nil {
+				g.say("the report could not be stored: %v", saveErr)
+			}
+			writeErr := out.write(g, map[string]writer{
+				"text": func(w io.Writer) error { return view.ReportText(w, result.Report, time.Now(), g.style()) },
+				"json": form(result.Report, func(w io.Writer, r report.Report) error { return view.JSON(w, r) }),
+			})
+			switch {
+			case writeErr != nil:
+				return writeErr
+			case err != nil && ctx.Err() == nil:
+				return err
+			case err != nil, !result.Report.Complete, result.Report.Counts[plan.Failed] > 0:
+				return exit{code: exitIncomplete, text: "not everything is done"}
+			}
+			return nil
+		},
+	}
+	conn.flags(cmd)
+	out.flag(cmd, "text, json")
+	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Minute, "how long to go on before giving up on what is not done")
+	return cmd
+}
+
+// progress prints each change as it is carried out.
+func (g *globals) progress(c plan.Change, r target.Result) {
+	what := string(c.Action)
+	if c.Step != "" {
+		what = string(c.Step)
+	}
+	if r.Err != nil {
+		g.say("  ! %s %s: %v", what, c.ID, r.Err)
+		return
+	}
+	g.say("  %s %s %s", c.Action.Sign(), what, c.ID)
+}
+
+// lease makes sure that no other agent or apply acts; the context ends if it is lost.
+func (l *live) lease(ctx context.Context, name string) (context.Context, func(), error) {
+	if err := l.memory.Prepare(ctx); err != nil {
+		return nil, nil, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown-host"
+	}
+	lost, release, err := kubernetes.AcquireLease(ctx, l.config, memoryNamespace, name, fmt.Sprintf("%s-%d", host, os.Getpid()))
+	if err != nil {
+		return nil, nil, err
+	}
+	leased, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-lost:
+			cancel(fmt.Errorf("the lease was lost: somebody else may act now"))
+		case <-leased.Done():
+		}
+	}()
+	return leased, func() { cancel(nil); release() }, nil
+}
+
+func (l *live) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	l.reconciler.Close(ctx)
+}
+
+// quiet is the log of commands that show their outcome otherwise.
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}

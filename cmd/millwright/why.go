@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"millwright.dev/millwright/internal/fleet"
+	"millwright.dev/millwright/internal/state"
+	"millwright.dev/millwright/internal/view"
+	"millwright.dev/millwright/reconcile"
+)
+
+func newWhy(g *globals) *cobra.Command {
+	var out outputs
+	cmd := &cobra.Command{
+		Use:   "why <address>[.field] [directory]",
+		Short: "Say which lines of the fleet make a field what it is",
+		Long: `Why follows a desired value back to where it was written. It needs no network. The address is that
+of an object in a plan or a status, with or without a field, or that of an entity of the fleet:
+
+  millwright why redfish/gpu-001/ntp.NTP.NTPServers[0]
+  millwright why netris/dc1/servercluster/acme-train
+  millwright why machine/gpu-001.bmc.address
+` + exitHelp,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			want, _, loader, err := g.compileDirectory(cmd.Context(), g.directory(args[1:]))
+			if err != nil {
+				return err
+			}
+			defer loader.Close()
+			answer, err := why(cmd.Context(), want, args[0])
+			if err != nil {
+				return err
+			}
+			return out.write(g, map[string]writer{
+				"text": func(w io.Writer) error { return view.WhyText(w, answer, g.style()) },
+				"json": form(answer, view.WhyJSON),
+			})
+		},
+	}
+	out.flag(cmd, "text, json")
+	return cmd
+}
+
+// why answers for one field, or for every leaf of an object.
+func why(ctx context.Context, want reconcile.Desired, address string) (view.Why, error) {
+	id, field, found := findObject(want.Set, address)
+	if !found {
+		return whyEntity(ctx, want.Fleet, address)
+	}
+	o, _ := want.Set.Get(id)
+	at, err := state.ParsePath(field)
+	if err != nil {
+		return view.Why{}, err
+	}
+	answer := view.Why{Address: id.String(), Entity: o.Entity}
+	var queries []fleet.Query
+	for path, leaf := range o.Tree.Leaves() {
+		if path.HasPrefix(at) {
+			answer.Leaves = append(answer.Leaves, view.WhyLeaf{Path: path.String(), Value: leaf.Masked(), Origin: leaf.Origin})
+			queries = append(queries, fleet.Query{Entity: leaf.Origin.Entity, Path: leaf.Origin.Field})
+		}
+	}
+	if len(queries) == 0 {
+		return view.Why{}, fmt.Errorf("%s has no field %s that the fleet names; `millwright why %s` lists those it has", id, field, id)
+	}
+	places, err := want.Fleet.LocateAll(ctx, queries)
+	if err != nil {
+		return view.Why{}, err
+	}
+	for i := range answer.Leaves {
+		answer.Leaves[i].Places = placesOf(places[i])
+	}
+	return answer, nil
+}
+
+// findObject splits an address from the field behind it: names have dots, too, so the longest name
+// that is an object's wins.
+func findObject(set state.Set, address string) (id state.ID, field string, found bool) {
+	for end := len(address); end > 0; end-- {
+		if end < len(address) && address[end] != '.' && address[end] != '[' {
+			continue
+		}
+		id, err := state.ParseID(address[:end])
+		if err != nil {
+			continue
+		}
+		if _, ok := set.Get(id); ok {
+			return id, strings.TrimPrefix(address[end:], "."), true
+		}
+	}
+	return state.ID{}, "", false
+}
+
+// whyEntity answers for a field of something that a person wrote.
+func whyEntity(ctx context.Context, f *fleet.Fleet, address string) (view.Why, error) {
+	entity, field, _ := strings.Cut(address, ".")
+	places, err := f.Locate(ctx, entity, field)
+	if err != nil {
+		return view.Why{}, fmt.Errorf("%s is neither an object that the fleet wants nor an entity of it; `millwright render` lists all objects: %w", address, err)
+	}
+	return view.Why{Address: entity, Entity: entity, Leaves: []view.WhyLeaf{{Path: field, Places: placesOf(places)}}}, nil
+}
+
+func placesOf(found []fleet.Place) []view.Place {
+	places := make([]view.Place, len(found))
+	for i, p := range found {
+		places[i] = view.Place(p)
+	}
+	return places
+}
