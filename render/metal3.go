@@ -1,0 +1,215 @@
+package render
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"millwright.dev/millwright/internal/diag"
+	"millwright.dev/millwright/internal/fleet"
+	"millwright.dev/millwright/internal/state"
+)
+
+// Labels of ours on hosts. What begins with labelPrefix is nobody else's to write: the pool label
+// decides whose machine a host may become.
+const (
+	labelPrefix = "millwright.dev/"
+	labelClass  = labelPrefix + "class"
+	labelRack   = labelPrefix + "rack"
+	labelSite   = labelPrefix + "site"
+	labelPool   = labelPrefix + "pool"
+)
+
+const (
+	kindHost     = "BareMetalHost.metal3.io"
+	kindFirmware = "HostFirmwareSettings.metal3.io"
+)
+
+// machines renders every machine: its host and firmware settings if Metal3 provisions it, and what is
+// set or watched on its BMC and known of it to the network controller.
+func (r *renderer) machines() {
+	for name, m := range fleet.All(r.fleet.Machines) {
+		if !present(m) {
+			continue
+		}
+		if m.Provisioning == fleet.ProvisioningMetal3 {
+			r.host(name, m)
+			r.firmware(name, m)
+		}
+		r.bmc(name, m)
+		r.server(name, m)
+	}
+	for _, c := range r.clusters() {
+		for _, p := range c.pools {
+			for _, m := range r.serving(p) {
+				if r.fleet.Machines[m].Provisioning == fleet.ProvisioningMetal3 {
+					r.offer(c, p, m)
+				}
+			}
+		}
+	}
+}
+
+// control is the address of an object in the control plane cluster.
+func (r *renderer) control(kind, namespace, name string) state.ID {
+	return state.ID{Target: state.Target{System: state.Kubernetes, Name: r.fleet.Platform.Cluster}, Kind: kind, Namespace: namespace, Name: name}
+}
+
+func (r *renderer) hostID(machine string) state.ID {
+	return r.control(kindHost, r.fleet.Platform.Metal3.Namespace, machine)
+}
+
+// offerID is the label that offers a host to a pool.
+func (r *renderer) offerID(p fleet.PoolRef, machine string) state.ID {
+	id := r.hostID(machine)
+	id.Part = p.Address()
+	return id
+}
+
+// host registers a machine with Metal3. It holds none of the fields that Platform and Ironic write:
+// see refuse.
+func (r *renderer) host(name string, m *fleet.Machine) {
+	machine, class, cl := source("machine/"+name), source("class/"+m.Class), r.fleet.Classes[m.Class]
+	labels := machine.labels("labels", m.Labels)
+	for l := range m.Labels {
+		if strings.HasPrefix(l, labelPrefix) {
+			r.report(diag.Diagnostic{
+				Code: "MW301", Summary: fmt.Sprintf("label %s of machine %s is Millwright's own to set", l, name),
+				Hint: "choose a prefix of your own", Path: string(machine) + "." + key("labels", l), Pos: m.Pos,
+			})
+		}
+	}
+	labels[labelClass] = machine.of("class", m.Class)
+	labels[labelRack] = machine.of("rack", m.Rack)
+	labels[labelSite] = machine.of("site", m.Site)
+
+	bmc := fields{
+		"address":         machine.of("bmc.address", m.BMC.Address),
+		"credentialsName": machine.of("bmc.credentials", m.BMC.Credentials),
+		"disableCertificateVerification": machine.because("bmc.certificate",
+			"true where any certificate will do", m.BMC.Certificate == "any"),
+	}
+	spec := fields{
+		"online":                machine.fixed(false), // written once; then it is the provisioner's
+		"bmc":                   node(bmc),
+		"bootMACAddress":        machine.of("bootMAC", m.BootMAC),
+		"bootMode":              class.of("bootMode", cl.BootMode),
+		"automatedCleaningMode": class.of("sanitise.cleaning", cl.Sanitise.Cleaning),
+	}
+	if h := cl.RootDeviceHints; h != nil {
+		if hints := rootDeviceHints(class, h); len(hints) > 0 {
+			spec["rootDeviceHints"] = node(hints)
+		}
+	}
+	r.add(state.Object{
+		ID: r.hostID(name), Entity: string(machine),
+		Tree: node(fields{
+			"apiVersion": machine.fixed("metal3.io/v1alpha1"),
+			"kind":       machine.fixed("BareMetalHost"),
+			"metadata":   node(r.metadata(machine, r.hostID(name), fields{"labels": node(labels)})),
+			"spec":       node(spec),
+		}),
+	})
+}
+
+// metadata are the name and namespace of a Kubernetes object, and more. The name is the entity's own.
+func (r *renderer) metadata(s source, id state.ID, more fields) fields {
+	m := fields{"name": s.fixed(id.Name)}
+	if id.Namespace != "" {
+		m["namespace"] = s.fixed(id.Namespace)
+		if id.Namespace == r.fleet.Platform.Metal3.Namespace {
+			m["namespace"] = source("platform").of("metal3.namespace", id.Namespace)
+		}
+	}
+	for k, v := range more {
+		m[k] = v
+	}
+	return m
+}
+
+func rootDeviceHints(class source, h *fleet.RootDeviceHints) fields {
+	hints := fields{}
+	for name, text := range map[string]string{
+		"deviceName": h.DeviceName, "hctl": h.HCTL, "model": h.Model, "vendor": h.Vendor, "wwn": h.WWN,
+	} {
+		if text != "" {
+			hints[name] = class.of("rootDeviceHints."+name, text)
+		}
+	}
+	if h.MinSizeGigabytes != 0 {
+		hints["minSizeGigabytes"] = class.of("rootDeviceHints.minSizeGigabytes", h.MinSizeGigabytes)
+	}
+	if h.Rotational != nil {
+		hints["rotational"] = class.of("rootDeviceHints.rotational", *h.Rotational)
+	}
+	return hints
+}
+
+// firmware is the BIOS baseline of the class, told to Ironic through Metal3, which makes the object
+// along with the host.
+func (r *renderer) firmware(name string, m *fleet.Machine) {
+	bios := r.fleet.Classes[m.Class].BIOS
+	if len(bios) == 0 {
+		return
+	}
+	machine, class := source("machine/"+name), source("class/"+m.Class)
+	settings := fields{}
+	for attribute, value := range bios {
+		settings[attribute] = class.of(key("bios", attribute), value)
+		if b, ok := value.(bool); ok { // Metal3 takes strings and integers only
+			settings[attribute] = class.because(key("bios", attribute), "Metal3 wants it as text", strconv.FormatBool(b))
+		}
+	}
+	id := r.control(kindFirmware, r.fleet.Platform.Metal3.Namespace, name)
+	r.add(state.Object{
+		ID: id, Entity: string(machine), After: after(r.hostID(name)),
+		Tree: node(fields{
+			"apiVersion": machine.fixed("metal3.io/v1alpha1"),
+			"kind":       machine.fixed("HostFirmwareSettings"),
+			"metadata":   node(r.metadata(machine, id, nil)),
+			"spec":       node(fields{"settings": node(settings)}),
+		}),
+	})
+}
+
+// offer labels a host for the pool that it is allocated to, so that Platform may claim it. That comes
+// only once the machine is in the tenant's network.
+func (r *renderer) offer(c cluster, p fleet.PoolRef, machine string) {
+	r.add(state.Object{
+		ID: r.offerID(p, machine), Entity: p.Address(),
+		After: after(r.hostID(machine), r.memberID(c, machine)),
+		Tree:  node(fields{"metadata": node(fields{"labels": node(fields{labelPool: allocated(p, machine, p.Label())})})}),
+	})
+}
+
+// allocated is a value that holds because a machine is allocated to a pool.
+func allocated(p fleet.PoolRef, machine string, value any) state.Tree {
+	for i, m := range p.Machines {
+		if m == machine {
+			return source("allocation").of(p.Label()+state.Index(i), value)
+		}
+	}
+	panic("render: " + machine + " does not serve " + p.Address()) // a programming error
+}
+
+// handsOff are the fields of a host's spec that Platform and Ironic write. To own one and to give it
+// up later would wipe a running machine.
+var handsOff = []string{"consumerRef", "customDeploy", "image", "metaData", "networkData", "userData"}
+
+// refuse is the last look at what was rendered: whatever led there, no host may carry what only its
+// provisioner writes.
+func (r *renderer) refuse() {
+	for _, o := range r.objects {
+		if o.ID.Kind != kindHost {
+			continue
+		}
+		for _, field := range handsOff {
+			if _, there := o.Tree.Get(state.Path{"spec", field}); there {
+				r.report(diag.Diagnostic{
+					Code: "MW311", Summary: fmt.Sprintf("%s must not have spec.%s: it is the provisioner's, and taking it away wipes the machine", o.ID, field),
+					Hint: "leave it out; images belong to node pools", Path: o.Entity,
+				})
+			}
+		}
+	}
+}

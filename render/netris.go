@@ -1,0 +1,159 @@
+package render
+
+import (
+	"fmt"
+
+	"millwright.dev/millwright/internal/diag"
+	"millwright.dev/millwright/internal/fleet"
+	"millwright.dev/millwright/internal/state"
+)
+
+func netrisID(site, kind, name string) state.ID {
+	return state.ID{Target: state.Target{System: state.Netris, Name: site}, Kind: kind, Name: name}
+}
+
+// serverClusterID is the cluster's server cluster: the unit of isolation in Netris.
+func (c cluster) serverClusterID() state.ID {
+	return netrisID(c.segment.Site, "servercluster", c.tenant+"-"+c.name)
+}
+
+// memberID is a machine's dedicated place in the cluster's network.
+func (r *renderer) memberID(c cluster, machine string) state.ID {
+	id := c.serverClusterID()
+	id.Part = "server/" + machine
+	return id
+}
+
+// server is the machine as Netris knows it, entered there by those who wired it: observed only.
+func (r *renderer) server(name string, m *fleet.Machine) {
+	s := source("machine/" + name)
+	r.add(state.Object{
+		ID: netrisID(m.Site, "server", name), Entity: string(s), Mode: state.Observe,
+		Tree: node(fields{"name": s.fixed(name)}),
+	})
+}
+
+// network renders a cluster's network: the tenant, the segment's VPC, addresses and template, the
+// server cluster made from it, and its members.
+func (r *renderer) network(c cluster) {
+	site, name := c.segment.Site, c.Segment
+	seg, admin := source("segment/"+name), source("site/"+site).of("netris.adminTenant", c.site.Netris.AdminTenant)
+	add := func(kind, name string, tree fields, on ...state.ID) state.ID {
+		id := netrisID(site, kind, name)
+		r.add(state.Object{ID: id, Entity: string(seg), Tree: node(tree), After: after(on...)})
+		return id
+	}
+	named := func(t state.Tree) state.Tree { return node(fields{"name": t}) }
+	where := source("site/"+site).of("netris.site", c.site.Netris.Site)
+
+	tenant := r.netrisTenant(c)
+	vpc := add("vpc", name, fields{
+		"name":        seg.fixed(name),
+		"adminTenant": named(admin),
+		"guestTenant": list(named(c.src().fixed(c.tenant))),
+		"tags":        seg.fixed([]any{}),
+	}, tenant)
+	allocation := add("allocation", name, fields{
+		"name":   seg.fixed(name),
+		"prefix": seg.of("northSouth.network", c.segment.NorthSouth.Network),
+		"tenant": named(admin),
+		"vpc":    named(seg.fixed(name)),
+	}, vpc)
+	subnet := add("subnet", name, fields{
+		"name":           seg.fixed(name),
+		"prefix":         seg.of("northSouth.subnet", c.segment.NorthSouth.Subnet),
+		"purpose":        seg.fixed("common"),
+		"defaultGateway": seg.of("northSouth.gateway", c.segment.NorthSouth.Gateway),
+		"sites":          list(named(where)),
+		"tenant":         named(admin),
+		"vpc":            named(seg.fixed(name)),
+		"tags":           seg.fixed([]any{}),
+	}, allocation)
+	version := fmt.Sprintf("%s-v%d", name, c.segment.Version)
+	versioned := seg.because("version", "the segment's name and version", version)
+	template := add("servercluster-template", version, fields{
+		"name":  versioned,
+		"vnets": r.vnets(c),
+	}, subnet)
+
+	r.add(state.Object{
+		ID: c.serverClusterID(), Entity: c.entity(), After: after(template, vpc),
+		Tree: node(fields{
+			"name":               c.src().because("cluster."+c.name, "the tenant's and the cluster's name", c.tenant+"-"+c.name),
+			"admin":              named(admin),
+			"site":               named(where),
+			"vpc":                named(c.src().of(c.at("segment"), name)),
+			"srvClusterTemplate": named(versioned),
+			"tags":               c.src().fixed([]any{}),
+		}),
+	})
+	for _, p := range c.pools {
+		for _, m := range r.serving(p) {
+			r.member(c, p, m)
+		}
+	}
+}
+
+// netrisTenant renders the tenant at the cluster's site, once for all its clusters there.
+func (r *renderer) netrisTenant(c cluster) state.ID {
+	id := netrisID(c.segment.Site, "tenant", c.tenant)
+	for name, other := range fleet.All(c.of.Clusters) {
+		if r.fleet.Segments[other.Segment].Site != c.segment.Site {
+			continue
+		}
+		if name == c.name { // the first of them
+			r.add(state.Object{ID: id, Entity: string(c.src()), Tree: node(fields{
+				"name":        c.src().fixed(c.tenant),
+				"description": c.src().of("displayName", c.of.DisplayName),
+			})})
+		}
+		break
+	}
+	return id
+}
+
+// vnets are what Netris makes for a server cluster: the Ethernet, and the InfiniBand partition.
+func (r *renderer) vnets(c cluster) state.Tree {
+	seg, ns := source("segment/"+c.Segment), c.segment.NorthSouth
+	if ns.VLAN != 0 {
+		r.report(diag.Diagnostic{
+			Code: "MW310", Summary: fmt.Sprintf("segment %s asks for VLAN %d, and Netris documents no way to give a template's network one", c.Segment, ns.VLAN),
+			Hint: `write vlan: "auto"`, Path: string(seg) + ".northSouth.vlan", Pos: c.segment.Pos,
+		})
+	}
+	stanzas := []state.Tree{node(fields{
+		"postfix":         seg.fixed("ns"),
+		"type":            seg.fixed("l2vpn"),
+		"vlan":            seg.fixed("untagged"),
+		"vlanID":          seg.of("northSouth.vlan", "auto"),
+		"ipFamily":        seg.fixed("ipv4"),
+		"serverNics":      seg.texts("northSouth.nics", ns.NICs),
+		"ipv4Gateway":     seg.because("northSouth.gateway", "with the length of the subnet's prefix", c.segment.GatewayCIDR()),
+		"ipv4DhcpEnabled": seg.of("northSouth.dhcp", ns.DHCP),
+	})}
+	if ib := c.segment.InfiniBand; ib != nil {
+		ufm := source("site/"+c.segment.Site).of("netris.ufm", c.site.Netris.UFM)
+		if ib.UFM != "" {
+			ufm = seg.of("infiniband.ufm", ib.UFM)
+		}
+		stanzas = append(stanzas, node(fields{
+			"postfix": seg.fixed("ib"),
+			"type":    seg.fixed("netris-ufm"),
+			"ufm":     ufm,
+			"pkey":    seg.of("infiniband.pkey", ib.PKey),
+		}))
+	}
+	return list(stanzas...)
+}
+
+// member puts an allocated machine into the cluster's network, all by itself: it may be in no other.
+func (r *renderer) member(c cluster, p fleet.PoolRef, machine string) {
+	on := []state.ID{c.serverClusterID(), netrisID(r.fleet.Machines[machine].Site, "server", machine)}
+	if r.fleet.Machines[machine].Provisioning == fleet.ProvisioningMetal3 {
+		on = append(on, r.hostID(machine))
+	}
+	r.add(state.Object{
+		ID: r.memberID(c, machine), Entity: p.Address(), After: after(on...),
+		Tree: node(fields{"shared": allocated(p, machine, false)}),
+	})
+}

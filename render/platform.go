@@ -1,0 +1,211 @@
+package render
+
+import (
+	"strconv"
+	"strings"
+
+	"millwright.dev/millwright/internal/fleet"
+	"millwright.dev/millwright/internal/state"
+)
+
+const platformAPI = "management.loft.sh/v1"
+
+const (
+	kindTeam     = "Team.management.loft.sh"
+	kindProject  = "Project.management.loft.sh"
+	kindProvider = "NodeProvider.management.loft.sh"
+	kindImage    = "OSImage.management.loft.sh"
+	kindInstance = "VirtualClusterInstance.management.loft.sh"
+)
+
+// platform renders what tenants have in vCluster Platform: a team and a project each, the node types
+// of all pools, and the images that these use.
+func (r *renderer) platform() {
+	for name, t := range fleet.All(r.fleet.Tenants) {
+		if !t.Retired {
+			r.team(name, t)
+			r.project(name, t)
+		}
+	}
+	r.provider(r.images())
+}
+
+// platformObject is an object of Platform's API with its spec.
+func (r *renderer) platformObject(s source, id state.ID, spec fields) state.Tree {
+	kind, _, _ := strings.Cut(id.Kind, ".")
+	return node(fields{
+		"apiVersion": s.fixed(platformAPI),
+		"kind":       s.fixed(kind),
+		"metadata":   node(r.metadata(s, id, nil)),
+		"spec":       node(spec),
+	})
+}
+
+// owner is the Platform user that owns what Millwright makes there.
+func (r *renderer) owner() state.Tree {
+	return node(fields{"user": source("platform").of("owner", r.fleet.Platform.Owner)})
+}
+
+// team is the tenant's people: the groups at the identity provider.
+func (r *renderer) team(name string, t *fleet.Tenant) {
+	s := source("tenant/" + name)
+	groups := make([]state.Tree, len(t.Admins))
+	for i, admin := range t.Admins {
+		groups[i] = s.because("admins"+state.Index(i), "the group without its prefix", strings.TrimPrefix(admin, "idp:"))
+	}
+	id := r.control(kindTeam, "", name)
+	r.add(state.Object{ID: id, Entity: string(s), Tree: r.platformObject(s, id, fields{
+		"displayName": s.of("displayName", t.DisplayName),
+		"owner":       r.owner(),
+		"groups":      list(groups...),
+	})})
+}
+
+// project is what the tenant may do: see and administer its own project, and have as many machines
+// of its own node types as are allocated to it. Access rules are always written: without any,
+// Platform lets everybody in.
+func (r *renderer) project(name string, t *fleet.Tenant) {
+	s, p := source("tenant/"+name), r.fleet.Platform
+	types, machines := []state.Tree{}, 0
+	for _, pool := range r.fleet.Pools() {
+		if pool.Tenant == name {
+			types = append(types, node(fields{"name": s.because(poolField(pool, ""), "the pool's node type", p.Metal3.NodeProvider+"."+pool.NodeType())}))
+			machines += len(r.serving(pool))
+		}
+	}
+	quota := s.because("cluster", "as many machines as are allocated to the tenant", strconv.Itoa(machines))
+	team := s.fixed(name)
+	id := r.control(kindProject, "", name)
+	r.add(state.Object{ID: id, Entity: string(s), After: after(r.control(kindTeam, "", name)), Tree: r.platformObject(s, id, fields{
+		"displayName":     s.of("displayName", t.DisplayName),
+		"owner":           r.owner(),
+		"allowedClusters": list(node(fields{"name": source("platform").of("clusterRef", p.ClusterRef)})),
+		// An empty list allows none; no list would allow all.
+		"allowedNodeTypes": {List: types, Origin: state.Origin{Entity: string(s), Field: "cluster", Note: "the tenant's own node types"}},
+		"quotas": node(fields{"project": node(fields{
+			"nodeclaims": quota,
+			"nodeclaims.provider=" + p.Metal3.NodeProvider: quota,
+		})}),
+		"requireTemplate": node(fields{"disabled": s.fixed(true)}), // instances carry their template
+		"members": list(node(fields{
+			"kind":        s.fixed("Team"),
+			"group":       s.fixed("storage.loft.sh"),
+			"name":        team,
+			"clusterRole": s.fixed("loft-management-project-admin"),
+		})),
+		"access": list(node(fields{
+			"name":         s.fixed("team"),
+			"verbs":        s.fixed([]any{"get"}),
+			"subresources": s.fixed([]any{"*"}),
+			"teams":        list(team),
+		})),
+	})})
+}
+
+// poolField is where a pool's field is written within its tenant.
+func poolField(p fleet.PoolRef, field string) string {
+	at := "cluster." + p.Cluster + ".pool." + p.Name
+	if field != "" {
+		at += "." + field
+	}
+	return at
+}
+
+// standing are the pools of tenants that are not leaving.
+func (r *renderer) standing() []fleet.PoolRef {
+	var pools []fleet.PoolRef
+	for _, p := range r.fleet.Pools() {
+		if !r.fleet.Tenants[p.Tenant].Retired {
+			pools = append(pools, p)
+		}
+	}
+	return pools
+}
+
+// provider is the one node provider, with a node type for each pool: it takes the hosts that bear the
+// pool's label, and no others.
+func (r *renderer) provider(images []state.ID) {
+	p, s := r.fleet.Platform, source("platform")
+	types := []state.Tree{}
+	for _, pool := range r.standing() {
+		types = append(types, r.nodeType(pool))
+	}
+	id := r.control(kindProvider, "", p.Metal3.NodeProvider)
+	r.add(state.Object{ID: id, Entity: "platform", After: after(images...), Tree: node(fields{
+		"apiVersion": s.fixed(platformAPI),
+		"kind":       s.fixed("NodeProvider"),
+		"metadata":   node(fields{"name": s.of("metal3.nodeProvider", p.Metal3.NodeProvider)}),
+		"spec": node(fields{
+			"properties": node(fields{
+				"metal3.vcluster.com/dns-servers": s.because("dns", "joined with commas", strings.Join(p.DNS, ",")),
+			}),
+			"metal3": node(fields{
+				"clusterRef": node(fields{
+					"cluster":   s.of("clusterRef", p.ClusterRef),
+					"namespace": s.of("metal3.namespace", p.Metal3.Namespace),
+				}),
+				"nodeTypes": {List: types, Origin: state.Origin{Entity: "platform", Note: "one for each pool"}},
+			}),
+		}),
+	})})
+}
+
+func (r *renderer) nodeType(p fleet.PoolRef) state.Tree {
+	tenant, class := source("tenant/"+p.Tenant), source("class/"+p.Pool.Class)
+	cl := r.fleet.Classes[p.Pool.Class]
+	properties := fields{}
+	if image := r.fleet.ImageOf(p.Pool); image != "" {
+		properties["vcluster.com/os-image"] = class.of("image", image)
+		if p.Pool.Image != "" {
+			properties["vcluster.com/os-image"] = tenant.of(poolField(p, "image"), image)
+		}
+	}
+	// Where Netris hands out no addresses, Platform does, out of the segment's subnet.
+	name := r.fleet.Tenants[p.Tenant].Clusters[p.Cluster].Segment
+	if s := r.fleet.Segments[name]; !s.NorthSouth.DHCP {
+		properties["metal3.vcluster.com/network-cidr"] = source("segment/"+name).because("northSouth.gateway", "with the length of the subnet's prefix", s.GatewayCIDR())
+	}
+	t := fields{
+		"name":        tenant.because(poolField(p, ""), "tenant, cluster and pool", p.NodeType()),
+		"displayName": tenant.because(poolField(p, ""), "tenant, cluster and pool", p.Label()),
+		"resources":   node(class.labels("resources", cl.Resources)),
+		"cost":        class.of("cost", cl.Cost),
+		"bareMetalHosts": node(fields{"selector": node(fields{"matchLabels": node(fields{
+			labelPool: tenant.because(poolField(p, ""), "the label of the hosts allocated to the pool", p.Label()),
+		})})}),
+	}
+	if len(properties) > 0 {
+		t["properties"] = node(properties)
+	}
+	return node(t)
+}
+
+// images renders the images that pools use, and returns their addresses.
+func (r *renderer) images() []state.ID {
+	used := map[string]bool{}
+	for _, p := range r.standing() {
+		used[r.fleet.ImageOf(p.Pool)] = true
+	}
+	var ids []state.ID
+	for name, image := range fleet.All(r.fleet.Images) {
+		if !used[name] {
+			continue
+		}
+		s, id := source("image/"+name), r.control(kindImage, "", name)
+		display := s.fixed(name)
+		if image.DisplayName != "" {
+			display = s.of("displayName", image.DisplayName)
+		}
+		ids = append(ids, id)
+		r.add(state.Object{ID: id, Entity: string(s), Tree: r.platformObject(s, id, fields{
+			"displayName": display,
+			"owner":       r.owner(),
+			"properties": node(fields{
+				"metal3.vcluster.com/image-url":           s.of("url", image.URL),
+				"metal3.vcluster.com/image-checksum":      s.of("checksum", image.Checksum),
+				"metal3.vcluster.com/image-checksum-type": s.of("checksumType", image.ChecksumType),
+			}),
+		})})
+	}
+	return ids
+}

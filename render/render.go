@@ -1,0 +1,183 @@
+// Package render says what a fleet means: it turns the fleet into the objects that ought to be in
+// every target system. Begin with [Render].
+//
+// The order in which the systems' objects come about is not this package's business: each object
+// names what it stands on. What it renders, file by file:
+//
+//	metal3.go    the hosts of machines, their firmware settings, and the label that offers a host to a pool
+//	redfish.go   what is set or watched on each machine's BMC
+//	platform.go  tenants, projects, node types and images in vCluster Platform
+//	vcluster.go  each tenant cluster: its namespace, its instance, its vcluster.yaml
+//	netris.go    tenants, segments, server clusters and their members at each site's network controller
+//	stack.go     what is installed into tenant clusters, out of kustomize.go and helm.go
+//
+// Rendering is pure: no clock, no randomness, no network, no environment. The same fleet, files and
+// version of Millwright give the same bytes on every machine. Every leaf of every tree says which
+// field of which entity it comes from.
+//
+// It knows no system beyond its vocabulary, and neither Git nor plans. A fleet is taken to have
+// passed the checks of internal/fleet: what a name refers to is there. The codes of its findings:
+//
+//	MW301  a value or label that only Millwright may set
+//	MW302  the files of a component: missing, too large, links
+//	MW303  a kustomization that cannot be rendered, or not without reaching outside the repository
+//	MW304  a chart that cannot be rendered, or not the same way twice
+//	MW305  a chart's hook, which nobody would run
+//	MW306  a Secret written out in a stack
+//	MW307  a chart that asks the cluster (a warning: it gets no answer)
+//	MW308  two components that render the same object
+//	MW309  an object of a stack that is no Kubernetes object, or whose scope is not known
+//	MW310  a segment that asks for what its network controller cannot be told
+//	MW311  a field that must never be rendered
+package render
+
+import (
+	"context"
+	"io/fs"
+	"slices"
+
+	"millwright.dev/millwright/internal/diag"
+	"millwright.dev/millwright/internal/fleet"
+	"millwright.dev/millwright/internal/state"
+)
+
+// Inputs are what rendering needs beside the fleet.
+type Inputs struct {
+	// FS is the fleet repository as of the commit; stacks are rendered from its files. It may be nil
+	// if no tenant cluster has a stack.
+	FS fs.FS
+}
+
+// Render makes the desired objects of a fleet. If any finding is an error, the set is empty: a fleet
+// that cannot be rendered as a whole is not rendered at all. Cancelling ctx ends it with an error,
+// also within a chart that would never end.
+func Render(ctx context.Context, f *fleet.Fleet, in Inputs) (state.Set, diag.List) {
+	r := &renderer{ctx: ctx, fleet: f, files: in.FS, components: map[componentKey]component{}}
+	r.entities()
+	r.machines()
+	r.platform()
+	for _, c := range r.clusters() {
+		r.network(c)
+		r.cluster(c)
+		r.stack(c)
+	}
+	r.refuse()
+	r.found = r.found.Sort()
+	if r.found.Err() != nil {
+		return state.Set{}, r.found
+	}
+	for i := range r.objects {
+		r.objects[i].ObserveOnly = r.observeOnly(r.objects[i])
+	}
+	set, err := state.NewSet(r.objects, r.named)
+	if err != nil {
+		r.report(diag.Diagnostic{Code: "MW308", Summary: err.Error()})
+		return state.Set{}, r.found
+	}
+	return set, r.found
+}
+
+// renderer collects what Render returns.
+type renderer struct {
+	ctx        context.Context
+	fleet      *fleet.Fleet
+	files      fs.FS
+	objects    []state.Object
+	named      []state.Entity
+	found      diag.List
+	components map[componentKey]component // rendered once, for all clusters that have the stack
+}
+
+// add takes a desired object up.
+func (r *renderer) add(o state.Object) {
+	if o.Mode == "" {
+		o.Mode = state.Own
+	}
+	r.objects = append(r.objects, o)
+}
+
+func (r *renderer) report(list ...diag.Diagnostic) { r.found = append(r.found, list...) }
+
+// cluster is a tenant cluster with all it refers to.
+type cluster struct {
+	tenant, name string
+	*fleet.Cluster
+	of      *fleet.Tenant
+	segment *fleet.Segment
+	site    *fleet.Site
+	pools   []fleet.PoolRef
+}
+
+// entity is the cluster's own address; src and at are where its fields are written.
+func (c cluster) entity() string         { return "cluster/" + c.tenant + "/" + c.name }
+func (c cluster) src() source            { return source("tenant/" + c.tenant) }
+func (c cluster) at(field string) string { return "cluster." + c.name + "." + field }
+
+// clusters are all tenant clusters but those of retired tenants, in order.
+func (r *renderer) clusters() []cluster {
+	var all []cluster
+	for tn, t := range fleet.All(r.fleet.Tenants) {
+		if t.Retired {
+			continue
+		}
+		for cn, c := range fleet.All(t.Clusters) {
+			cl := cluster{tenant: tn, name: cn, Cluster: c, of: t, segment: r.fleet.Segments[c.Segment], site: r.fleet.SiteOf(c)}
+			for _, p := range r.fleet.Pools() {
+				if p.Tenant == tn && p.Cluster == cn {
+					cl.pools = append(cl.pools, p)
+				}
+			}
+			all = append(all, cl)
+		}
+	}
+	return all
+}
+
+// present reports whether a machine is there to be managed: not with its vendor, not being removed.
+func present(m *fleet.Machine) bool {
+	return m != nil && m.Lifecycle != fleet.RMA && m.Lifecycle != fleet.Retired
+}
+
+// serving are the machines that are allocated to a pool and there, in the order of allocation.
+func (r *renderer) serving(p fleet.PoolRef) []string {
+	return slices.DeleteFunc(slices.Clone(p.Machines), func(name string) bool { return !present(r.fleet.Machines[name]) })
+}
+
+// entities names everything that a person wrote, so that a plan can tell what was retired from what
+// merely vanished.
+func (r *renderer) entities() {
+	name := func(name string, retired bool) { r.named = append(r.named, state.Entity{Name: name, Retired: retired}) }
+	f := r.fleet
+	for _, n := range []string{"platform", "policy", "allocation"} {
+		name(n, false)
+	}
+	for n, m := range fleet.All(f.Machines) {
+		name("machine/"+n, m.Lifecycle == fleet.Retired)
+	}
+	for n := range fleet.All(f.Classes) {
+		name("class/"+n, false)
+	}
+	for n := range fleet.All(f.Images) {
+		name("image/"+n, false)
+	}
+	for n := range fleet.All(f.Sites) {
+		name("site/"+n, false)
+	}
+	for n := range fleet.All(f.Stacks) {
+		name("stack/"+n, false)
+	}
+	leaving := map[string]bool{} // segments of retired tenants
+	for n, t := range fleet.All(f.Tenants) {
+		name("tenant/"+n, t.Retired)
+		for cn, c := range fleet.All(t.Clusters) {
+			name("cluster/"+n+"/"+cn, t.Retired)
+			leaving[c.Segment] = t.Retired
+		}
+	}
+	for n := range fleet.All(f.Segments) {
+		name("segment/"+n, leaving[n])
+	}
+	for _, p := range f.Pools() {
+		name(p.Address(), f.Tenants[p.Tenant].Retired)
+	}
+}
