@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"millwright.dev/millwright/internal/diag"
+	"millwright.dev/millwright/internal/inventory"
 	"millwright.dev/millwright/internal/report"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/view"
@@ -79,7 +80,7 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	ctx, release, err := l.lease(ctx, o.conn.lease)
+	ctx, release, err := l.lease(ctx)
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 	poller.Interval = o.poll
 	agent := &reconcile.Agent{
 		Poller:   poller,
-		LastGood: l.memory,
+		LastGood: lastGood{l.memory},
 		Recall:   git.At,
 		Compile: func(ctx context.Context, s sources.Snapshot) (reconcile.Desired, diag.List) {
 			return compile(ctx, loader, s)
@@ -150,6 +151,19 @@ func (o *agentOptions) serve(ctx context.Context, log *slog.Logger) (*atomic.Poi
 	}
 	context.AfterFunc(ctx, func() { _ = os.Remove(file) })
 	return &current, nil
+}
+
+// lastGood is the memory of the commit in force: the one of the namespace's fleet.
+type lastGood struct{ inventory.Store }
+
+const thisFleet = "fleet"
+
+func (g lastGood) LastGood(ctx context.Context) (string, error) {
+	return g.Store.LastGood(ctx, thisFleet)
+}
+
+func (g lastGood) SetLastGood(ctx context.Context, commit string) error {
+	return g.Store.SetLastGood(ctx, thisFleet, commit)
 }
 
 // gitCredentials are taken from the environment, never from flags, which other users can see.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	clientset "k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -34,14 +35,14 @@ type connection struct {
 	proxy      string
 	ca         string
 	stateDir   string
-	lease      string
+	namespace  string
 }
 
 func (c *connection) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG"), "kubeconfig of the control plane cluster; without it, the pod's own service account")
 	cmd.Flags().StringVar(&c.proxy, "management-proxy", "", "HTTP CONNECT or SOCKS5 proxy through which BMCs and network controllers are reached")
 	cmd.Flags().StringVar(&c.ca, "management-ca", "", "PEM file of the authorities that signed the certificates of BMCs and network controllers; the system's without it")
-	cmd.Flags().StringVar(&c.lease, "lease", "millwright", "name of the Lease that keeps two from acting at once")
+	cmd.Flags().StringVar(&c.namespace, "namespace", "millwright-system", "namespace of the control plane cluster for what Millwright remembers, and its lease; one for each fleet")
 	cmd.Flags().StringVar(&c.stateDir, "state-dir", defaultState(), "where the report and fetched sources are kept")
 }
 
@@ -53,14 +54,13 @@ func defaultState() string {
 	return filepath.Join(dir, "millwright", "state")
 }
 
-// memoryNamespace is where the control plane cluster keeps what Millwright remembers.
-const memoryNamespace = "millwright-system"
-
 // live is everything that a command needs to look at or change the world.
 type live struct {
 	reconciler *reconcile.Reconciler
-	config     *rest.Config
-	memory     *inventory.ConfigMapStore
+	client     *clientset.Clientset
+	cluster    *kubernetes.Cluster // the control plane, for the lease
+	memory     inventory.Store
+	namespace  string
 }
 
 // controllers are field managers whose fields we never take over by force.
@@ -80,14 +80,18 @@ func (c *connection) open(log *slog.Logger) (*live, error) {
 	if err != nil {
 		return nil, err
 	}
-	memory, err := inventory.ConfigMaps(config, memoryNamespace)
+	client, err := clientset.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the control plane cluster: %w", err)
+	}
+	cluster, err := kubernetes.New(state.ControlPlane, config, kubernetes.Options{})
 	if err != nil {
 		return nil, err
 	}
+	memory := inventory.ConfigMaps(client.CoreV1(), c.namespace)
 	opener := &opener{config: config, transport: transport, trusting: trusting}
 	return &live{
-		config: config,
-		memory: memory,
+		client: client, cluster: cluster, memory: memory, namespace: c.namespace,
 		reconciler: &reconcile.Reconciler{
 			Open: opener.open, Memory: memory, Version: version, Now: time.Now, Log: log, Controllers: controllers, Settle: 15 * time.Minute,
 		},

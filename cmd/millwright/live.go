@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,6 +10,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"millwright.dev/millwright/internal/kubernetes"
 	"millwright.dev/millwright/internal/plan"
@@ -103,7 +107,7 @@ an agent holds it.
 				return err
 			}
 			defer l.close(ctx)
-			ctx, release, err := l.lease(ctx, conn.lease)
+			ctx, release, err := l.lease(ctx)
 			if err != nil {
 				return err
 			}
@@ -152,16 +156,21 @@ func (g *globals) progress(c plan.Change, r target.Result) {
 	g.say("  %s %s %s", c.Action.Sign(), what, c.ID)
 }
 
+// leaseName is the Lease that an agent, or an apply, holds while it acts.
+const leaseName = "millwright"
+
 // lease makes sure that no other agent or apply acts; the context ends if it is lost.
-func (l *live) lease(ctx context.Context, name string) (context.Context, func(), error) {
-	if err := l.memory.Prepare(ctx); err != nil {
-		return nil, nil, err
+func (l *live) lease(ctx context.Context) (context.Context, func(), error) {
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: l.namespace}}
+	_, err := l.client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return nil, nil, fmt.Errorf("make namespace %s, which Millwright keeps its memory in: %w", l.namespace, err)
 	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown-host"
 	}
-	lost, release, err := kubernetes.AcquireLease(ctx, l.config, memoryNamespace, name, fmt.Sprintf("%s-%d", host, os.Getpid()))
+	lost, release, err := kubernetes.AcquireLease(ctx, l.cluster, l.namespace, leaseName, fmt.Sprintf("%s-%d", host, os.Getpid()))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -169,7 +178,7 @@ func (l *live) lease(ctx context.Context, name string) (context.Context, func(),
 	go func() {
 		select {
 		case <-lost:
-			cancel(fmt.Errorf("the lease was lost: somebody else may act now"))
+			cancel(errors.New("the lease was lost: somebody else may act now"))
 		case <-leased.Done():
 		}
 	}()
@@ -180,6 +189,9 @@ func (l *live) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	l.reconciler.Close(ctx)
+	if err := l.cluster.Close(ctx); err != nil {
+		slog.Debug("could not close the connection to the control plane cluster", "error", err)
+	}
 }
 
 // quiet is the log of commands that show their outcome otherwise.

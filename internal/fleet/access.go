@@ -205,3 +205,15 @@ func (f *Fleet) Entities() []string {
 	}
 	return slices.Sorted(maps.Keys(f.source.positions))
 }
+
+// TenantCluster takes the name of a tenant cluster's target apart ("acme.train"); ok is false if the
+// fleet has no such cluster.
+func (f *Fleet) TenantCluster(name string) (tenant, cluster string, ok bool) {
+	tenant, cluster, _ = strings.Cut(name, ".")
+	t, ok := f.Tenants[tenant]
+	if !ok {
+		return "", "", false
+	}
+	_, ok = t.Clusters[cluster]
+	return tenant, cluster, ok
+}
