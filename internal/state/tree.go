@@ -73,9 +73,24 @@ func Scalar(value any) any {
 	switch v := value.(type) {
 	case int:
 		return int64(v)
+	case int8:
+		return int64(v)
+	case int16:
+		return int64(v)
 	case int32:
 		return int64(v)
+	case uint:
+		return Scalar(uint64(v))
+	case uint8:
+		return int64(v)
+	case uint16:
+		return int64(v)
+	case uint32:
+		return int64(v)
 	case uint64:
+		if v > math.MaxInt64 {
+			return float64(v) // no integer of ours is that large; never wrap round
+		}
 		return int64(v)
 	case float32:
 		return Scalar(float64(v))
