@@ -6,12 +6,6 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/build"
-	"cuelang.org/go/cue/cuecontext"
-	"cuelang.org/go/cue/errors"
-	"cuelang.org/go/cue/parser"
-	"cuelang.org/go/cue/token"
 
 	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/schema"
@@ -75,7 +69,9 @@ func address(kind, name string) string {
 // compile evaluates one instance in a context of its own: nothing but the bytes in it can be read.
 // It may take any amount of time and memory; see worker.go for what bounds it.
 func compile(in *instance, limits Limits) compiled {
-	v, files, list := evaluate(in)
+	e := borrow(in)
+	defer e.giveBack()
+	v, files, list := e.evaluate(in)
 	if len(list) > 0 {
 		return compiled{Findings: list}
 	}
@@ -94,90 +90,6 @@ func compile(in *instance, limits Limits) compiled {
 
 // validation is what `cue vet -c` checks.
 var validation = []cue.Option{cue.Attributes(true), cue.Definitions(true), cue.Hidden(true), cue.Concrete(true)}
-
-// evaluate parses and builds an instance; the files are the author's, without schema and closing.
-func evaluate(in *instance) (cue.Value, []*ast.File, diag.List) {
-	var list diag.List
-	parse := func(files []sourceFile) (out []*ast.File) {
-		for _, src := range files {
-			f, err := parser.ParseFile(src.Name, src.Data, parser.Version(in.Language), parser.AllErrors)
-			if err != nil {
-				list = append(list, shape(err, nil)...)
-				continue
-			}
-			list = append(list, forbidden(f)...)
-			out = append(out, f)
-		}
-		return out
-	}
-	files := parse(in.Files)
-	packages := map[string][]*ast.File{}
-	for ip, srcs := range in.Imports {
-		packages[ip] = parse(srcs)
-	}
-	if len(list) > 0 {
-		return cue.Value{}, nil, list
-	}
-
-	var bc *build.Context
-	var load build.LoadFunc
-	load = func(pos token.Pos, path string) *build.Instance {
-		if builtin(path) {
-			return nil
-		}
-		out := bc.NewInstance(path, load)
-		out.ImportPath = path
-		deps, ok := packages[path]
-		if path == schema.ImportPath {
-			deps, ok = parseSchema(), true
-		}
-		if !ok {
-			out.Err = errors.Newf(pos, "package %q is not in this repository", path)
-			return out
-		}
-		for _, f := range deps {
-			if err := out.AddSyntax(f); err != nil {
-				return out
-			}
-		}
-		_ = out.Complete() // kept in out.Err
-		return out
-	}
-	bc = build.NewContext(build.Loader(load))
-	bi := bc.NewInstance(in.Dir, load)
-	for _, f := range files {
-		_ = bi.AddSyntax(f) // kept in bi.Err
-	}
-	end, err := parser.ParseFile(closingFile, closing(in.Package))
-	if err == nil {
-		_ = bi.AddSyntax(end)
-		err = bi.Complete()
-	}
-	if err == nil {
-		err = bi.Err
-	}
-	if err != nil {
-		return cue.Value{}, nil, shape(err, nil)
-	}
-	v := cuecontext.New().BuildInstance(bi)
-	if bi.ResolutionErr != nil {
-		return v, nil, shape(bi.ResolutionErr, nil)
-	}
-	return v, files, nil
-}
-
-// parseSchema parses the schema afresh: building an instance marks the syntax tree.
-func parseSchema() []*ast.File {
-	var out []*ast.File
-	for _, src := range schemaFiles() {
-		f, err := parser.ParseFile(src.Name, src.Data, parser.Version(schema.Language))
-		if err != nil {
-			panic(fmt.Sprintf("the built-in schema does not parse: %v", err))
-		}
-		out = append(out, f)
-	}
-	return out
-}
 
 // collect walks every entity within the budget.
 func (ev *evaluation) collect(v cue.Value) {

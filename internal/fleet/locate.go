@@ -84,7 +84,9 @@ func (f *Fleet) LocateAll(ctx context.Context, queries []Query) ([][]Place, erro
 
 // locate answers queries about one instance.
 func locate(in *instance, ask []Query) compiled {
-	v, files, list := evaluate(in)
+	e := borrow(in)
+	defer e.giveBack()
+	v, files, list := e.evaluate(in)
 	if len(list) > 0 {
 		return compiled{Findings: list}
 	}

@@ -1,0 +1,190 @@
+// Package fleettest writes fleets of any size for tests and benchmarks. Begin with [Generate]. What
+// it writes is correct and the same each time; it knows the schema's text only, and no test framework,
+// so that a command may use it too.
+package fleettest
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"millwright.dev/millwright/schema"
+)
+
+// Size is how large a fleet is to be.
+type Size struct {
+	Machines int // GPU machines, eight to a rack; each rack is a directory
+	Tenants  int // each with two clusters of two pools; each is a directory
+}
+
+const machinesPerRack = 8
+
+// Files is a fleet repository: contents by path.
+type Files map[string]string
+
+// Generate is a correct fleet with its allocation and a copy of the schema. The tenants share out
+// half of the machines; the rest is free.
+func Generate(s Size) Files {
+	f := Files{
+		"cue.mod/module.cue": "module: \"fleet.example.com@v0\"\nlanguage: version: \"v0.15.0\"\n",
+		"common/common.cue":  common,
+	}
+	f.Vendor()
+	for rack := 0; rack*machinesPerRack < s.Machines; rack++ {
+		var b strings.Builder
+		b.WriteString("package machines\n\nimport \"millwright.dev/fleet\"\n")
+		for n := rack * machinesPerRack; n < min((rack+1)*machinesPerRack, s.Machines); n++ {
+			machine(&b, n, rack)
+		}
+		f[fmt.Sprintf("machines/rack-%04d/machines.cue", rack)] = b.String()
+	}
+	allocation := &strings.Builder{}
+	allocation.WriteString("package allocation\n\nimport \"millwright.dev/fleet\"\n\nallocation: fleet.#Allocation & {\n")
+	perPool, next := 0, 0
+	if s.Tenants > 0 {
+		perPool = s.Machines / (8 * s.Tenants)
+	}
+	for t := range s.Tenants {
+		f.tenant(t, perPool, &next, allocation)
+	}
+	allocation.WriteString("}\n")
+	f["allocation/allocation.cue"] = allocation.String()
+	return f
+}
+
+// Vendor puts the built-in schema where CUE's own tools look for it.
+func (f Files) Vendor() {
+	names, err := fs.Glob(schema.Files, "*.cue")
+	if err != nil {
+		panic(err) // the pattern is constant
+	}
+	for _, n := range names {
+		data, err := fs.ReadFile(schema.Files, n)
+		if err != nil {
+			panic(err) // embedded
+		}
+		f["cue.mod/pkg/"+schema.ImportPath+"/"+n] = string(data)
+	}
+}
+
+// Write writes the files below a directory.
+func (f Files) Write(dir string) error {
+	for name, text := range f {
+		p := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RackFile is the file of a rack, the first being 0: for tests that change one.
+func RackFile(rack int) string {
+	return path.Join(fmt.Sprintf("machines/rack-%04d", rack), "machines.cue")
+}
+
+// MachineName is the name of a machine, the first being 0.
+func MachineName(n int) string { return fmt.Sprintf("gpu-%05d", n) }
+
+func machine(b *strings.Builder, n, rack int) {
+	hi, lo := n>>8&0xff, n&0xff
+	name := MachineName(n)
+	fmt.Fprintf(b, "\nmachine: %q: fleet.#Machine & {\n", name)
+	fmt.Fprintf(b, "\tsite: \"dc1\"\n\track: \"r%04d\"\n\tunit: %d\n\tserial: \"SN%08d\"\n\tclass: \"h100-8x\"\n", rack, n%machinesPerRack*5+1, n)
+	fmt.Fprintf(b, "\tbmc: {\n\t\taddress: \"redfish-virtualmedia+https://10.%d.%d.%d/redfish/v1/Systems/1\"\n\t\tcredentials: \"%s-bmc\"\n\t\tvendor: \"nvidia\"\n\t}\n", n>>16&0x3, hi, lo, name)
+	fmt.Fprintf(b, "\tbootMAC: \"5c:ff:%02x:%02x:%02x:00\"\n", n>>16, hi, lo)
+	b.WriteString("\tlabels: {\"example.com/row\": \"" + fmt.Sprint(rack/10) + "\", \"example.com/power\": \"a\"}\n\tnics: [\n")
+	for i := range 2 {
+		fmt.Fprintf(b, "\t\t{name: \"eth%d\", role: \"north-south\", mac: \"5c:ff:%02x:%02x:%02x:%02x\"},\n", i, n>>16, hi, lo, i)
+	}
+	for i := range 8 {
+		fmt.Fprintf(b, "\t\t{name: \"ib%d\", role: \"infiniband\", guid: \"b8:3f:d2:03:%02x:%02x:%02x:%02x\"},\n", i, n>>16, hi, lo, i)
+	}
+	b.WriteString("\t]\n}\n")
+}
+
+func (f Files) tenant(t, perPool int, next *int, allocation *strings.Builder) {
+	tenant := fmt.Sprintf("tenant%04d", t)
+	var b strings.Builder
+	fmt.Fprintf(&b, "package tenants\n\nimport \"millwright.dev/fleet\"\n\ntenant: %s: fleet.#Tenant & {\n\tdisplayName: \"Tenant %d\"\n\tadmins: [\"idp:%s-admins\"]\n", tenant, t, tenant)
+	for c, cluster := range []string{"train", "serve"} {
+		segment := tenant + "-" + cluster
+		net := 2*t + c
+		fmt.Fprintf(&b, "\tcluster: %s: {\n\t\tkubernetes: \"v1.35.2\"\n\t\tstack: \"base\"\n\t\tsegment: %q\n", cluster, segment)
+		for _, pool := range []string{"a", "b"} {
+			fmt.Fprintf(&b, "\t\tpool: %s: {class: \"h100-8x\", count: %d, labels: {\"example.com/pool\": %q}}\n", pool, perPool, pool)
+			fmt.Fprintf(allocation, "\t%s: %s: %s: [", tenant, cluster, pool)
+			for range perPool {
+				fmt.Fprintf(allocation, "%q, ", MachineName(*next))
+				*next++
+			}
+			allocation.WriteString("]\n")
+		}
+		b.WriteString("\t}\n")
+		second, third := 64+net>>4, net&0xf<<4
+		f["segments/"+segment+".cue"] = fmt.Sprintf(`package segments
+
+import "millwright.dev/fleet"
+
+segment: %q: fleet.#Segment & {
+	site: "dc1"
+	northSouth: {
+		network: "100.%d.%d.0/20"
+		subnet:  "100.%d.%d.0/21"
+		gateway: "100.%d.%d.1"
+		nics: ["eth0", "eth1"]
+	}
+	infiniband: {}
+}
+`, segment, second, third, second, third, second, third)
+	}
+	b.WriteString("}\n")
+	f["tenants/"+tenant+"/tenant.cue"] = b.String()
+}
+
+const common = `package common
+
+import "millwright.dev/fleet"
+
+platform: fleet.#Platform & {
+	fleet: "generated"
+	vcluster: version: "0.36.0"
+	dns: ["10.15.255.53"]
+	networking: {podCIDR: "172.20.0.0/16", serviceCIDR: "172.21.0.0/16"}
+}
+
+policy: fleet.#Policy
+
+site: dc1: fleet.#Site & {
+	netris: {url: "https://netris.dc1.example.com", credentials: "netris-credentials", site: "dc1", ufm: "ufm-dc1"}
+	ntp: ["ntp1.dc1.example.com"]
+	management: "10.0.0.0/12"
+}
+
+image: "ubuntu-noble-gpu": fleet.#Image & {
+	url:      "https://images.example.com/ubuntu-noble-gpu.img"
+	checksum: "9f2c1a7e5b8d4036c1e2f3a4b5968778695a4b3c2d1e0f9e8d7c6b5a49382716"
+}
+
+class: "h100-8x": fleet.#Class & {
+	gpus: {model: "H100-SXM5-80GB", count: 8}
+	cpus:   192
+	memory: 2048
+	nics: [
+		{name: "eth0", role: "north-south"}, {name: "eth1", role: "north-south"},
+		for i in [0, 1, 2, 3, 4, 5, 6, 7] {name: "ib\(i)", role: "infiniband"},
+	]
+	bios: SriovGlobalEnable: "Enabled"
+	image: "ubuntu-noble-gpu"
+}
+
+stack: base: fleet.#Stack & {
+	description: "nothing yet"
+}
+`
