@@ -3,6 +3,7 @@ package netris
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -117,6 +118,11 @@ func (p *pass) job(ctx context.Context, j job) []target.Result {
 	if err := ctx.Err(); err != nil {
 		return failed(j.changes, err)
 	}
+	for _, change := range j.changes {
+		if err := sound(change); err != nil {
+			return failed(j.changes, err)
+		}
+	}
 	if j.cluster != (state.ID{}) {
 		return p.cluster(ctx, j.cluster, j.changes)
 	}
@@ -125,6 +131,20 @@ func (p *pass) job(ctx context.Context, j job) []target.Result {
 		return failed(j.changes, err)
 	}
 	return []target.Result{r}
+}
+
+// sound reports a change that no planner should make.
+func sound(change plan.Change) error {
+	switch change.Action {
+	case plan.Create, plan.Update, plan.Adopt:
+		if change.Want == nil {
+			return errors.New("nothing is wanted")
+		}
+		return nil
+	case plan.Delete, plan.Release:
+		return nil
+	}
+	return errors.New("no request stands for this action")
 }
 
 // failed is the same error for every change, said of each.
@@ -141,7 +161,7 @@ func (p *pass) one(ctx context.Context, change plan.Change) (target.Result, erro
 	k, _, ok := kindNamed(change.ID.Kind)
 	switch {
 	case !ok || k.name == kindSite || change.ID.Part != "":
-		return target.Result{}, fmt.Errorf("there is no such kind in Netris")
+		return target.Result{}, errors.New("there is no such kind in Netris")
 	case change.Action == plan.Release && !k.tagged || k.readOnly && change.Action == plan.Release:
 		return target.Result{ID: change.ID, Live: change.Live}, nil // nothing of ours is on it
 	case k.readOnly:
@@ -162,8 +182,6 @@ func (p *pass) one(ctx context.Context, change plan.Change) (target.Result, erro
 		o, err = w.update(ctx)
 	case plan.Delete:
 		o, err = w.delete(ctx)
-	default:
-		err = fmt.Errorf("no request stands for this action")
 	}
 	if err != nil || o == nil {
 		return target.Result{ID: change.ID}, err

@@ -80,10 +80,11 @@ func hasStatus(err error, status int) bool {
 	return ok && refusal.Status == status
 }
 
-// answered: the controller is done with the request, though it may have failed half-way.
+// answered: the controller is done with the request, though it may have failed half-way. What a
+// gateway in between answers does not tell that.
 func answered(err error) bool {
-	_, ok := errors.AsType[*Error](err)
-	return ok
+	refusal, ok := errors.AsType[*Error](err)
+	return ok && refusal.Status != http.StatusBadGateway && refusal.Status != http.StatusGatewayTimeout
 }
 
 // transient: another try may fare better.

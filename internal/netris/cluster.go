@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"millwright.dev/millwright/internal/kinds"
 	"millwright.dev/millwright/internal/plan"
@@ -89,6 +90,9 @@ func (p *pass) fold(ctx context.Context, id state.ID, changes []plan.Change) (*f
 	case 0:
 	case 1:
 		f.cluster = found[0]
+		if fleet := p.otherFleet(f.cluster); fleet != "" {
+			return nil, fmt.Errorf("%w: the server cluster belongs to the fleet %s", target.ErrHeld, fleet)
+		}
 		f.tags = anys(f.cluster.tags())
 		for _, server := range f.cluster.list("servers") {
 			server = maps.Clone(server)
@@ -101,7 +105,9 @@ func (p *pass) fold(ctx context.Context, id state.ID, changes []plan.Change) (*f
 	for _, change := range changes {
 		e := edit{change: change}
 		switch {
-		case change.Live != nil && change.Live.Remote != f.remote(e.change):
+		case change.Action != plan.Create && seen(change) == "":
+			e.err = errUnseen
+		case change.Action != plan.Create && seen(change) != f.remote(change):
 			f.replaced(&e)
 		case change.ID.Part == "":
 			f.whole(&e)
@@ -138,7 +144,7 @@ func (f *fold) replaced(e *edit) {
 	case now == "":
 		e.err = fmt.Errorf("%w: it is gone", target.ErrHeld)
 	default:
-		e.err = fmt.Errorf("%w: the id was %s when it was looked at, and is %s now: it was replaced", target.ErrHeld, e.change.Live.Remote, now)
+		e.err = fmt.Errorf("%w: the id was %s when it was looked at, and is %s now: it was replaced", target.ErrHeld, seen(e.change), now)
 	}
 }
 
@@ -167,7 +173,7 @@ func (f *fold) member(ctx context.Context, e *edit) {
 	_, machine, ok := kinds.Membership(e.change.ID)
 	switch {
 	case !ok:
-		e.err = fmt.Errorf("a server cluster has no such part")
+		e.err = errors.New("a server cluster has no such part")
 		return
 	case e.change.Action == plan.Release:
 		return
@@ -271,9 +277,9 @@ func (f *fold) live(e edit) *state.LiveObject {
 			return &live
 		}
 	}
-	if e.change.Action == plan.Delete && e.change.Live != nil && provisioning(f.cluster) {
-		live := *e.change.Live
-		live.Deleting, live.Health = true, state.Health{State: state.Progressing, Message: "is still being taken out of the cluster"}
+	if e.change.Action == plan.Delete && provisioning(f.cluster) {
+		_, server, _ := strings.Cut(seen(e.change), "/")
+		live := f.pass.Controller.member(e.change.ID, f.cluster, leaving(f.cluster, number(server), machine))
 		return &live
 	}
 	return nil

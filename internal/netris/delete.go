@@ -1,6 +1,7 @@
 package netris
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,9 @@ func (w *write) delete(ctx context.Context) (item, error) {
 
 // mayGo holds a deletion that would take along what is not ours to take.
 func (w *write) mayGo(o item) error {
+	if fleet := w.otherFleet(o); fleet != "" {
+		return fmt.Errorf("%w: it belongs to the fleet %s", target.ErrHeld, fleet)
+	}
 	if o["isSystem"] == true || o["isDefault"] == true {
 		return fmt.Errorf("%w: it is the system's VPC or the default one", target.ErrHeld)
 	}
@@ -77,7 +81,7 @@ func (w *write) blocked(ctx context.Context, o item, refusal error) error {
 	if uses.err != nil {
 		return errors.Join(refusal, uses.err)
 	}
-	return fmt.Errorf("is still in use by %s: %w", strings.Join(resources(uses.items), ", "), refusal)
+	return fmt.Errorf("is still in use by %s: %w", cmp.Or(strings.Join(resources(uses.items), ", "), "nothing that shows"), refusal)
 }
 
 // resources are what a VPC has in it, by kind and name, out of an answer that nests them by site.

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 
 	"millwright.dev/millwright/internal/state"
@@ -175,7 +174,7 @@ func clusterHealth(cluster item) state.Health {
 	switch status := cmp.Or(cluster.status(), cluster.text("state")); {
 	case cluster.text("state") == "disabled" || status == "disabled":
 		return state.Health{State: state.Unhealthy, Message: "the server cluster is disabled"}
-	case strings.EqualFold(status, "active"):
+	case status == "active":
 		return state.Health{State: state.Healthy}
 	default:
 		return state.Health{State: state.Progressing, Message: "the server cluster is " + cmp.Or(status, "in no known state")}

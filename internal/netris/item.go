@@ -1,11 +1,13 @@
 package netris
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"millwright.dev/millwright/internal/state"
 )
@@ -59,9 +61,9 @@ func (o item) tags() []string {
 // status of a server cluster is a word in one of the vendor's descriptions and {label, value} in another.
 func (o item) status() string {
 	if s := o.ref("status"); s != nil {
-		return s.text("value")
+		return strings.ToLower(cmp.Or(s.text("value"), s.text("label")))
 	}
-	return o.text("status")
+	return strings.ToLower(o.text("status"))
 }
 
 // number reads an id: ours, or one that came as a number or as text; 0 is no object's id.

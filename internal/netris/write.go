@@ -109,15 +109,26 @@ func (w *write) byRemote(ctx context.Context, remote string) ([]item, error) {
 	return slices.DeleteFunc(listed.items, func(o item) bool { return o.remote() != remote }), listed.err
 }
 
+// errUnseen holds a change that does not say which object was looked at.
+var errUnseen = fmt.Errorf("%w: it is not known which one was looked at", target.ErrHeld)
+
+// seen is the identity of the object that a change was planned for, or "".
+func seen(change plan.Change) string {
+	switch {
+	case change.Live != nil:
+		return change.Live.Remote
+	case change.Owned != nil:
+		return change.Owned.Remote
+	}
+	return ""
+}
+
 // observed is the object that the change was planned for, as it is now; nil if nothing is there any
 // more. Something else in its place holds the change.
 func (w *write) observed(ctx context.Context) (item, error) {
-	remote := ""
-	if w.change.Owned != nil {
-		remote = w.change.Owned.Remote
-	}
-	if w.change.Live != nil {
-		remote = w.change.Live.Remote
+	remote := seen(w.change)
+	if remote == "" {
+		return nil, errUnseen
 	}
 	found, err := w.byRemote(ctx, remote)
 	if err != nil || len(found) == 1 {
