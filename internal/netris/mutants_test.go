@@ -43,7 +43,7 @@ var mutants = []mutant{
 	{
 		rule: simulate.NetrisSessionExpires, habit: "logs in once for ever",
 		caught:  "answered 401",
-		options: func(o *simulate.NetrisOptions) { o.SessionLife = 500 * time.Second }, // half a second of ours
+		options: func(o *simulate.NetrisOptions) { o.SessionLife = 1000 * time.Second }, // one of ours
 		spoil: func(s *spoiler) {
 			logins := 0
 			s.intercept = func(r *http.Request) (*http.Response, error) {
@@ -59,7 +59,7 @@ var mutants = []mutant{
 			if err := observes(w, c); err != nil {
 				return err
 			}
-			ends := time.Now().Add(510 * time.Millisecond)
+			ends := time.Now().Add(1010 * time.Millisecond)
 			require.Eventually(w.t, func() bool { return time.Now().After(ends) }, 10*time.Second, 10*time.Millisecond)
 			return observes(w, c)
 		},

@@ -114,7 +114,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Errors that every failure of the controller wraps one of, unless the caller's context ended.
+// What a failed request wraps, unless it was refused (an [*Error]) or the caller's context ended.
 var (
 	// ErrUnreachable: no answer, or none that could be read. A write may have taken effect.
 	ErrUnreachable = errors.New("netris: no usable answer")
