@@ -91,6 +91,18 @@ type Table struct {
 	Staged bool
 }
 
+// Marked reports whether an object can bear our mark, so that one without it is not ours. A part's
+// mark on Kubernetes is its field manager; in Netris only these kinds have tags.
+func Marked(id state.ID) bool {
+	switch id.Target.System {
+	case state.Kubernetes:
+		return true
+	case state.Netris:
+		return id.Part == "" && (id.Kind == "vpc" || id.Kind == "subnet" || id.Kind == "servercluster")
+	}
+	return false
+}
+
 // Of is the table of an object's kind. A kind that nobody described is compared exactly, deleted when
 // dropped, and costs nothing; that suits the plain objects of a tenant's stack.
 func Of(id state.ID) Table {

@@ -77,7 +77,8 @@ func (in Input) present(c *Change) {
 		return
 	}
 	intent, opened := in.Intents[c.ID]
-	ours := c.Owned != nil || table.Intrinsic || opened && intent.Action == string(Create)
+	made := opened && intent.Action == string(Create) && (c.Live.Mark == c.ID || !kinds.Marked(c.ID)) // the answer was lost
+	ours := c.Owned != nil || table.Intrinsic || made
 	switch {
 	case !ours && c.Live.Mark == c.ID && len(c.Fields) == 0:
 		c.Note = "bears our mark and is as wanted; remembered again"
@@ -88,7 +89,7 @@ func (in Input) present(c *Change) {
 	case !ours:
 		c.Action, c.Status, c.Causes = Adopt, Progressing, []Cause{CauseCommit}
 		c.Impact = impactOf(c, table)
-	case c.Owned != nil && c.Owned.Remote != "" && c.Live.Remote != "" && c.Owned.Remote != c.Live.Remote && !in.Adopt[c.ID.String()]:
+	case !made && replaced(c.Owned, *c.Live) && !in.Adopt[c.ID.String()]:
 		c.Action, c.Causes = Adopt, []Cause{CauseDrift}
 		c.Hold(Hold{By: "unmarked", Why: "what was ours was replaced by something else of its name", Until: "policy adopts " + c.ID.String()})
 	case len(c.Fields) > 0:
@@ -97,6 +98,18 @@ func (in Input) present(c *Change) {
 	if c.Action == Nothing {
 		settle(c)
 	}
+}
+
+// replaced reports whether what is there is not what was ours, but something else of its name. What
+// other controllers make is theirs to make anew.
+func replaced(owned *state.Owned, live state.LiveObject) bool {
+	return owned != nil && owned.Remote != "" && live.Remote != "" && owned.Remote != live.Remote && !kinds.Of(owned.ID).Intrinsic
+}
+
+// within reports whether a field is another one or lies below it; both as state.Path.String writes them.
+func within(field, above string) bool {
+	rest, ok := strings.CutPrefix(field, above)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // fields are the differences, from the target's own word where it gave one.
@@ -118,7 +131,7 @@ func (in Input) differs(c *Change, table kinds.Table) {
 		c.Status = Drifted
 	}
 	for _, f := range c.Fields {
-		if slices.ContainsFunc(table.Immutable, func(s string) bool { return f.Name == s || strings.HasPrefix(f.Name, s) }) {
+		if slices.ContainsFunc(table.Immutable, func(s string) bool { return within(f.Name, s) }) {
 			c.Action, c.Impact = Replace, max(c.Impact, table.Removed)
 			c.Hold(Hold{By: "replace", Why: f.Name + " cannot change in place", Until: "the old one is retired and the new one has another name"})
 			return
@@ -131,9 +144,7 @@ func (in Input) differs(c *Change, table kinds.Table) {
 		return
 	}
 	for _, conflict := range preview.Conflicts {
-		ours := c.Owned != nil && slices.ContainsFunc(c.Owned.Fields, func(f string) bool {
-			return f == conflict.Path || strings.HasPrefix(f, conflict.Path)
-		})
+		ours := c.Owned != nil && slices.ContainsFunc(c.Owned.Fields, func(f string) bool { return within(f, conflict.Path) })
 		if !ours || slices.Contains(in.Controllers, conflict.Manager) {
 			c.Hold(Hold{By: "conflict", Why: fmt.Sprintf("%s is owned by %s", conflict.Path, conflict.Manager),
 				Until: "the fleet drops the field, or " + conflict.Manager + " does"})
@@ -146,15 +157,26 @@ func (in Input) differs(c *Change, table kinds.Table) {
 	}
 }
 
-// stage finds the next step of a change that takes effect by a reset.
+// stage finds the next step of a change that takes effect by a reset. A machine that was told to reset
+// is given time, also after it did, since it puts its settings in force on the way up. What a reset
+// did not put in force another one will not, so that nothing resets a machine again and again.
 func (in Input) stage(c *Change, table kinds.Table) {
 	c.Step = Stage
 	if c.Live.Pending != nil && len(Compare(c.Want.Tree, overlay(c.Live.Value, c.Live.Pending), table)) == 0 {
 		c.Step = Reset
 	}
 	intent, open := in.Intents[c.ID]
-	if open && intent.Step == string(Reset) && intent.Before == c.Live.Facts[kinds.FactLastReset] && in.Now.Sub(intent.Opened) < in.Settle {
-		c.Action, c.Status, c.Note = Nothing, Pending, "was told to reset; waits for it to come back"
+	if !open || intent.Step != string(Reset) {
+		return
+	}
+	last := c.Live.Facts[kinds.FactLastReset]
+	shown := last != intent.Before
+	same := intent.Digest == c.Want.Tree.Digest()
+	switch {
+	case in.Now.Sub(intent.Opened) < in.Settle && (same || !shown):
+		c.Action, c.Status, c.Step, c.Note = Nothing, Pending, "", "was told to reset; waits for it to come back"
+	case same && (shown || intent.Accepted && last == ""):
+		c.Hold(Hold{By: "reset", Why: "the machine was reset, and these settings are not in force", Until: "the fleet asks for something else, or somebody sets them"})
 	}
 }
 
@@ -186,6 +208,9 @@ func (in Input) causes(c *Change) []Cause {
 		return []Cause{CauseUpgrade}
 	}
 	causes := []Cause{CauseCommit}
+	if c.Owned.Renderer != in.Renderer { // both are new since it was applied: either may be why
+		causes = append(causes, CauseUpgrade)
+	}
 	for _, f := range c.Fields {
 		if slices.ContainsFunc(f.Who, func(w state.Writer) bool { return !strings.HasPrefix(w.Name, "millwright") }) {
 			return append(causes, CauseDrift)
@@ -241,6 +266,10 @@ func (in Input) unwanted(owned state.Owned) Change {
 		c.Action, c.Note = Nothing, "is being deleted"
 		return c
 	}
+	if replaced(&owned, live) {
+		c.Hold(Hold{By: "unmarked", Why: "what was ours was replaced by something else of its name", Until: "somebody has removed it by hand"})
+		return c
+	}
 	if why, ok := in.mayGo(owned, table); !ok {
 		c.Hold(Hold{By: "retire-first", Why: why, Until: "the entity is back and retired: retire it in one commit, remove it in a later one"})
 	}
@@ -256,10 +285,10 @@ func (in Input) mayGo(owned state.Owned, table kinds.Table) (why string, ok bool
 		}
 		return fmt.Sprintf("%s no longer renders it, but is not retired", owned.Entity), false
 	}
-	// A pool or a cluster is part of its tenant's file: while that stands, dropping one is an edit,
-	// which may not take protected objects along.
-	if word := strings.Split(owned.Entity, "/"); len(word) > 2 && !table.Protected {
-		if _, ok := in.Want.Entity("tenant/" + word[1]); ok {
+	// A pool is part of its cluster: while that stands, dropping the pool is an edit, which may not take
+	// protected objects along.
+	if word := strings.Split(owned.Entity, "/"); word[0] == "pool" && len(word) > 2 {
+		if e, ok := in.Want.Entity("cluster/" + word[1] + "/" + word[2]); ok && (e.Retired || !table.Protected) {
 			return "", true
 		}
 	}

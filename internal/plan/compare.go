@@ -13,11 +13,18 @@ import (
 )
 
 // Compare returns the fields in which a live value differs from what a desired tree names, in the
-// order of their paths. What the tree does not name is nobody's business here.
+// order of their paths. What the tree does not name is nobody's business here, nor are fields that are
+// written only once, unless live is nil: nothing is there.
 func Compare(want state.Tree, live map[string]any, table kinds.Table) []Field {
 	var fields []Field
 	compare(nil, want, live, table, func(f Field) { fields = append(fields, f) })
-	return finish(fields, table)
+	fields = finish(fields, table)
+	if live != nil {
+		fields = slices.DeleteFunc(fields, func(f Field) bool {
+			return slices.ContainsFunc(table.CreateOnly, func(s string) bool { return within(f.Name, s) })
+		})
+	}
+	return fields
 }
 
 // compare walks want; live is nil where there is nothing.
@@ -94,7 +101,7 @@ func inOrderOf(want []state.Tree, items []any, key string) []any {
 func canonical(items []any) []string {
 	texts := make([]string, len(items))
 	for i, item := range items {
-		texts[i] = fmt.Sprint(normal(item)) // fmt prints maps in the order of their keys
+		texts[i] = fmt.Sprintf("%#v", normal(item)) // fmt prints maps in the order of their keys
 	}
 	slices.Sort(texts)
 	return texts
@@ -130,7 +137,7 @@ func difference(at state.Path, old, new any, want state.Tree, fields *[]Field) {
 	if !reflect.DeepEqual(normal(old), normal(new)) {
 		f := Field{Path: at, Old: old, New: new}
 		if t, ok := want.Get(at); ok {
-			f.Origin = firstOrigin(t)
+			f.Origin, f.Sensitive = firstOrigin(t), hasSecret(t)
 		}
 		*fields = append(*fields, f)
 	}
@@ -162,7 +169,7 @@ func finish(fields []Field, table kinds.Table) []Field {
 		f.Name = f.Path.String()
 		generic := generalise(f.Path)
 		f.Sensitive = f.Sensitive || slices.ContainsFunc(table.Sensitive, func(s string) bool {
-			return generic == s || strings.HasPrefix(generic, s+".") || strings.HasPrefix(generic, s+"[")
+			return within(generic, s) || within(s, generic)
 		})
 		if f.Sensitive {
 			f.Old, f.New = mask(f.Old), mask(f.New)
@@ -190,6 +197,16 @@ func generalise(p state.Path) string {
 		}
 	}
 	return strings.ReplaceAll(g.String(), `["[*]"]`, "[*]")
+}
+
+// hasSecret reports whether a secret's value is at a place or below it.
+func hasSecret(t state.Tree) bool {
+	for _, leaf := range t.Leaves() {
+		if leaf.Secret != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func firstOrigin(t state.Tree) state.Origin {

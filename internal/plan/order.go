@@ -101,17 +101,19 @@ func satisfied(before *Change, gates bool) (why string, ok bool) {
 // leaving maps an object to what stands on it and must let go first: what is itself to be deleted,
 // and what is about to change what it stands on. Edges that reach below are apart, under the object
 // whose parts they mean; there only what is to be deleted counts, since what stays waits for the
-// parts to go, not they for it.
+// parts to go, not they for it. So it is with a single part: a tenant cluster shrinks after its
+// machine is no longer offered to it, not before.
 func (p *Plan) leaving() (onIt, onParts map[state.ID][]*Change) {
 	onIt, onParts = map[state.ID][]*Change{}, map[state.ID][]*Change{}
 	for i := range p.Changes {
 		x := &p.Changes[i]
-		if x.Owned == nil || x.Live == nil {
+		if x.Owned == nil || x.Live == nil && x.Status != Unknown {
 			continue
 		}
 		goes := x.Want == nil
+		acts := x.Action != Nothing || x.Status == Unknown
 		for _, e := range x.Owned.After {
-			if goes || x.Action != Nothing && !e.Below && !stillOn(x.Want, e.On) {
+			if goes || acts && !e.Below && e.On.Part == "" && !stillOn(x.Want, e.On) {
 				onIt[e.On] = append(onIt[e.On], x)
 			}
 			if goes && e.Below {
@@ -131,34 +133,36 @@ func stillOn(want *state.Object, on state.ID) bool {
 	return false
 }
 
-// refuseCycles holds every change whose edges lead back to itself: no order could satisfy them.
+// refuseCycles holds every change whose edges lead back to itself, or that stands on such: no order
+// could satisfy them. It takes away what stands on nothing, until only they are left.
 func (p *Plan) refuseCycles() {
-	const visiting, done = 1, 2
-	mark := map[state.ID]int{}
-	var visit func(c *Change) bool
-	visit = func(c *Change) bool {
-		switch mark[c.ID] {
-		case visiting:
-			return true
-		case done:
-			return false
-		}
-		mark[c.ID] = visiting
-		cyclic := false
+	left := map[state.ID]int{}
+	next := map[state.ID][]*Change{}
+	var free []*Change
+	for i := range p.Changes {
+		c := &p.Changes[i]
 		if c.Want != nil {
 			for _, e := range c.Want.After {
-				if before := p.Get(e.On); before != nil && visit(before) {
-					cyclic = true
+				if p.Get(e.On) != nil {
+					left[c.ID]++
+					next[e.On] = append(next[e.On], c)
 				}
 			}
 		}
-		mark[c.ID] = done
-		if cyclic {
-			c.Hold(Hold{By: "cycle", Why: "what it stands on stands on it", Until: "a release of Millwright mends the order"})
+		if left[c.ID] == 0 {
+			free = append(free, c)
 		}
-		return cyclic
+	}
+	for ; len(free) > 0; free = free[1:] {
+		for _, c := range next[free[0].ID] {
+			if left[c.ID]--; left[c.ID] == 0 {
+				free = append(free, c)
+			}
+		}
 	}
 	for i := range p.Changes {
-		visit(&p.Changes[i])
+		if c := &p.Changes[i]; left[c.ID] > 0 && c.Action != Nothing {
+			c.Hold(Hold{By: "cycle", Why: "what it stands on stands on it", Until: "a release of Millwright mends the order"})
+		}
 	}
 }

@@ -135,6 +135,21 @@ func (p *Plan) Ready() []Change {
 	return ready
 }
 
+// Moving reports whether something is on its way without our doing more: a target is at it, a machine
+// waits for its turn to be reset, or one for having left its last tenant. What else is held, or waits
+// for that, waits for a person.
+func (p *Plan) Moving() bool {
+	return slices.ContainsFunc(p.Changes, func(c Change) bool {
+		switch {
+		case c.Action == Nothing:
+			return c.Status == Progressing || c.Status == Pending
+		case len(c.Held) > 0:
+			return !slices.ContainsFunc(c.Held, func(h Hold) bool { return h.By != "isolation" })
+		}
+		return len(c.Waits) > 0 && kinds.Of(c.ID).Staged
+	})
+}
+
 // Counts says how many objects have each status.
 func (p *Plan) Counts() map[Status]int {
 	counts := map[Status]int{}

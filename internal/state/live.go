@@ -122,4 +122,6 @@ type Intent struct {
 	Opened time.Time `json:"opened"`
 	// Before is the fact by which the outcome shows: once it differs, the request took effect.
 	Before string `json:"before,omitempty"`
+	// Accepted: the target said yes, so that the request is not sent again for want of a trace.
+	Accepted bool `json:"accepted,omitempty"`
 }
