@@ -2,9 +2,9 @@ package redfish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
-	"slices"
 
 	"millwright.dev/millwright/internal/kinds"
 	"millwright.dev/millwright/internal/plan"
@@ -12,167 +12,136 @@ import (
 	"millwright.dev/millwright/internal/target"
 )
 
-// resetGracefully is the only reset we ask for: the operating system shuts down first. A machine that
-// cannot do that is left to a person.
-const resetGracefully = "GracefulRestart"
-
 // Apply carries out the changes one after the other: a BMC does no two things at once well.
 func (b *BMC) Apply(ctx context.Context, changes []plan.Change) iter.Seq[target.Result] {
 	return func(yield func(target.Result) bool) {
 		for _, c := range changes {
-			if err := ctx.Err(); err != nil {
-				if !yield(target.Result{ID: c.ID, Err: err}) {
-					return
-				}
-				continue
+			result := target.Result{ID: c.ID, Err: ctx.Err()}
+			if result.Err == nil {
+				result = b.change(ctx, c)
 			}
-			if !yield(b.change(ctx, c)) {
+			if !yield(result) {
 				return
 			}
 		}
 	}
 }
 
-// change sends what one change says, unless that is so already, and reads the object back.
 func (b *BMC) change(ctx context.Context, c plan.Change) target.Result {
-	fail := func(err error) target.Result {
+	now, err := b.carryOut(ctx, c)
+	if err != nil {
 		return target.Result{ID: c.ID, Err: fmt.Errorf("%s %s: %w", c.Action, c.ID, err)}
 	}
-	system, err := b.get(ctx, b.opts.System)
-	if err != nil {
-		return fail(err)
-	}
-	before, err := b.read(ctx, c.ID, system)
-	if err != nil {
-		return fail(err)
-	}
+	return target.Result{ID: c.ID, Live: &now.LiveObject, Pending: c.Step != ""}
+}
+
+// carryOut makes what one change says so, and returns the object as it is then.
+func (b *BMC) carryOut(ctx context.Context, c plan.Change) (resource, error) {
 	switch {
 	case c.Action == plan.Release:
-		return target.Result{ID: c.ID, Live: &before} // left as it is
+		return b.look(ctx, c) // left as it is
 	case c.Action != plan.Update && c.Action != plan.Adopt:
-		return fail(fmt.Errorf("%w: a BMC's objects are there by nature", target.ErrHeld))
-	case c.Live != nil && c.Live.Remote != before.Remote:
-		return fail(fmt.Errorf("%w: it was %s when the plan was made and is %s now", target.ErrHeld, c.Live.Remote, before.Remote))
-	case c.ID.Kind == KindNTP:
-		err = b.setNTP(ctx, c, before)
-	case c.ID.Kind == KindBIOS && c.Step == plan.Stage:
-		err = b.stage(ctx, c, before)
+		return resource{}, fmt.Errorf("%w: a BMC's objects are there by nature", target.ErrHeld)
+	case c.ID.Kind == KindNTP, c.ID.Kind == KindBIOS && c.Step == plan.Stage:
+		return b.set(ctx, c)
 	case c.ID.Kind == KindBIOS && c.Step == plan.Reset:
-		err = b.reset(ctx, c, before, system)
-	default:
-		err = fmt.Errorf("%w: %s is only observed", target.ErrHeld, c.ID.Kind)
+		return b.reset(ctx, c)
 	}
-	if err != nil {
-		return fail(err)
-	}
-	if system, err = b.get(ctx, b.opts.System); err != nil {
-		return fail(fmt.Errorf("it was accepted, but could not be read back: %w", err))
-	}
-	after, err := b.read(ctx, c.ID, system)
-	if err != nil {
-		return fail(fmt.Errorf("it was accepted, but could not be read back: %w", err))
-	}
-	return target.Result{ID: c.ID, Live: &after, Pending: c.Step != ""}
+	return resource{}, fmt.Errorf("%w: %s is not written in step %q", target.ErrHeld, c.ID.Kind, c.Step)
 }
 
-// setNTP writes the time servers, and makes sure that the BMC took them: some accept and revert.
-func (b *BMC) setNTP(ctx context.Context, c plan.Change, before state.LiveObject) error {
-	if len(plan.Compare(c.Want.Tree, before.Value, kinds.Of(c.ID))) == 0 {
-		return nil
-	}
-	body, err := b.body(c)
+// look reads the object of a change, which must be the one that the plan was made for.
+func (b *BMC) look(ctx context.Context, c plan.Change) (resource, error) {
+	system, err := b.get(ctx, b.opts.System)
 	if err != nil {
-		return err
+		return resource{}, err
 	}
-	if err := b.patch(ctx, before.Remote, before.Version, body); err != nil {
-		return err
+	now, err := b.read(ctx, c.ID, system)
+	if err == nil && c.Live != nil && c.Live.Remote != now.Remote {
+		err = fmt.Errorf("%w: it was %s when the plan was made and is %s now", target.ErrHeld, c.Live.Remote, now.Remote)
 	}
-	after, err := b.get(ctx, before.Remote)
-	if err != nil {
-		return err
-	}
-	value := map[string]any{"NTP": normal(after.fields["NTP"])}
-	if left := plan.Compare(c.Want.Tree, value, kinds.Of(c.ID)); len(left) > 0 {
-		return fmt.Errorf("%w: it accepted the request and left %s as %v", ErrRefused, left[0].Name, left[0].Old)
-	}
-	return nil
+	return now, err
 }
 
-// stage hands the attributes that differ to the BMC, for the next reset. Attributes that somebody
-// else staged are not ours to bring into force: then nothing is sent.
-func (b *BMC) stage(ctx context.Context, c plan.Change, before state.LiveObject) error {
-	if before.Pending != nil {
-		if foreign := unnamed(before.Pending, c.Want.Tree); len(foreign) > 0 {
-			return fmt.Errorf("%w: somebody else staged %v, which a reset would put in force", target.ErrHeld, foreign)
+// maxWrites is how often a change is written when somebody else keeps changing its resource.
+const maxWrites = 3
+
+// set writes the fields that are not as wanted, and looks until it has seen whether they are: BMCs
+// accept and revert, answers get lost, and others write, too.
+func (b *BMC) set(ctx context.Context, c plan.Change) (resource, error) {
+	var sent bool    // the BMC has had its chance
+	var failed error // what it said to that
+	for writes := 0; ; {
+		now, err := b.look(ctx, c)
+		switch {
+		case err != nil && failed != nil:
+			return now, failed
+		case err != nil && sent:
+			return now, fmt.Errorf("it was accepted, but could not be read back: %w", err)
+		case err != nil:
+			return now, err
+		}
+		left := plan.Compare(c.Want.Tree, now.ahead(), kinds.Of(c.ID))
+		switch {
+		case len(left) == 0:
+			return now, nil
+		case failed != nil:
+			return now, failed
+		case sent:
+			return now, fmt.Errorf("%w: it accepted the request and left %s as %v", ErrRefused, left[0].Name, left[0].Old)
+		}
+		body, err := now.request(c, left)
+		if err != nil {
+			return now, err
+		}
+		err = b.patch(ctx, now.to, now.etag, body)
+		writes++
+		switch {
+		case errors.Is(err, errChanged) && writes < maxWrites: // look again, and decide anew
+		case err == nil || errors.Is(err, ErrUnreachable):
+			sent, failed = true, err
+		default:
+			return now, err
 		}
 	}
-	bios, err := b.get(ctx, before.Remote)
-	if err != nil {
-		return err
+}
+
+// request is the body that brings the fields left over to what is wanted. Staging beside attributes
+// that the fleet does not name is not ours to do: the reset would put those in force, too.
+func (r resource) request(c plan.Change, left []plan.Field) (map[string]any, error) {
+	if r.ID.Kind == KindNTP {
+		return plainMap(c.Want.Tree)
 	}
-	uri, ok := settingsOf(bios)
-	if !ok {
-		return fmt.Errorf("%w: the BIOS takes no settings over Redfish", ErrRefused)
+	if err := r.onlyOurs(c.Want.Tree); err != nil {
+		return nil, err
 	}
-	settings, err := b.get(ctx, uri)
+	if r.to == "" {
+		return nil, fmt.Errorf("%w: the BIOS takes no settings over Redfish", ErrRefused)
+	}
+	want, err := plainMap(c.Want.Tree)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	attributes := map[string]any{}
-	for _, f := range plan.Compare(c.Want.Tree, before.Value, kinds.Of(c.ID)) {
-		attributes[f.Path[len(f.Path)-1]] = f.New
+	for _, f := range left {
+		name := f.Path[len(f.Path)-1]
+		attributes[name] = attributesOf(want)[name]
 	}
-	return b.patch(ctx, uri, settings.etag, map[string]any{
-		"Attributes":                 attributes,
-		"@Redfish.SettingsApplyTime": map[string]any{"@odata.type": "#Settings.v1_3_0.PreferredApplyTime", "ApplyTime": "OnReset"},
-	})
+	body := map[string]any{"Attributes": attributes}
+	return body, r.whenReset(body)
 }
 
-// reset restarts the machine, if what a reset would put in force is exactly what we staged.
-func (b *BMC) reset(ctx context.Context, c plan.Change, before state.LiveObject, system doc) error {
-	if before.Pending == nil {
-		return fmt.Errorf("%w: nothing is staged any more, so a reset would change nothing", target.ErrHeld)
-	}
-	if foreign := unnamed(before.Pending, c.Want.Tree); len(foreign) > 0 {
-		return fmt.Errorf("%w: somebody else staged %v, which a reset would put in force", target.ErrHeld, foreign)
-	}
-	if c.Live != nil && c.Live.Facts[kinds.FactLastReset] != before.Facts[kinds.FactLastReset] {
-		return fmt.Errorf("%w: it was reset since the plan was made", target.ErrHeld)
-	}
-	action, _ := kinds.Lookup(system.fields, "Actions", "#ComputerSystem.Reset").(map[string]any)
-	if kinds.Text(action, "target") == "" {
-		return fmt.Errorf("%w: the BMC offers no reset", target.ErrHeld)
-	}
-	if allowed, said := action["ResetType@Redfish.AllowableValues"].([]any); said && !slices.Contains(allowed, any(resetGracefully)) {
-		return fmt.Errorf("%w: the BMC cannot restart the machine gracefully; reset it by hand", target.ErrHeld)
-	}
-	return b.post(ctx, kinds.Text(action, "target"), map[string]any{"ResetType": resetGracefully})
-}
-
-// unnamed are the staged attributes that the desired tree does not name, sorted.
-func unnamed(pending map[string]any, want state.Tree) []string {
-	var names []string
-	attributes, _ := pending["Attributes"].(map[string]any)
-	for name := range attributes {
-		if _, ok := want.Get(state.Path{"Attributes", name}); !ok {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-// body is the desired tree as JSON.
-func (b *BMC) body(c plan.Change) (map[string]any, error) {
-	value, err := c.Want.Tree.Plain(func(r state.SecretRef) (string, error) {
-		return "", fmt.Errorf("%s: a BMC's settings hold no secrets", r)
+// plainMap is a desired tree as JSON.
+func plainMap(t state.Tree) (map[string]any, error) {
+	value, err := t.Plain(func(r state.SecretRef) (string, error) {
+		return "", fmt.Errorf("%w: %s: a BMC's settings hold no secrets", target.ErrHeld, r)
 	})
 	if err != nil {
 		return nil, err
 	}
 	body, ok := value.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("%s is no JSON object", c.ID)
+		return nil, fmt.Errorf("%w: what is wanted is no JSON object", target.ErrHeld)
 	}
 	return body, nil
 }

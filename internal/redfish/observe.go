@@ -3,13 +3,18 @@ package redfish
 import (
 	"context"
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
 
 	"millwright.dev/millwright/internal/kinds"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
 )
 
-// Observe reads the resources that are asked for. Three or four requests tell all of it.
+// Observe reads the resources that are asked for: one or two requests each. A resource that the BMC
+// does not show is unknown, not absent, since some show all of theirs only once the machine has
+// started.
 func (b *BMC) Observe(ctx context.Context, q target.Query) state.Live {
 	live := state.Live{Target: b.target, Time: b.opts.Now(), Objects: map[state.ID]state.LiveObject{}, Unknown: map[state.ID]error{}, Covered: map[state.ID]bool{}}
 	for _, o := range q.Want {
@@ -23,109 +28,140 @@ func (b *BMC) Observe(ctx context.Context, q target.Query) state.Live {
 		live.Err = fmt.Errorf("%s: %w", b.target, err)
 		return live
 	}
-	for id := range live.Covered {
-		o, err := b.read(ctx, id, system)
+	for _, id := range slices.SortedFunc(maps.Keys(live.Covered), state.ID.Compare) {
+		r, err := b.read(ctx, id, system)
 		if err != nil {
 			live.Unknown[id] = err
 			continue
 		}
-		live.Objects[id] = o
+		live.Objects[id] = r.LiveObject
 	}
 	return live
 }
 
+// resource is an object as it was read, and what it takes to write it.
+type resource struct {
+	state.LiveObject
+	system   doc            // the machine that it belongs to
+	to, etag string         // where changes are written, and at which version; "" where none are
+	settings map[string]any // how the BMC takes settings, as "@Redfish.Settings" has it
+}
+
 // read is one object, given the system that it belongs to.
-func (b *BMC) read(ctx context.Context, id state.ID, system doc) (state.LiveObject, error) {
-	o := state.LiveObject{ID: id, Health: state.Health{State: state.Healthy}, Facts: map[string]string{
-		kinds.FactLastReset: kinds.Text(system.fields, "LastResetTime"),
-		kinds.FactPower:     kinds.Text(system.fields, "PowerState"),
+func (b *BMC) read(ctx context.Context, id state.ID, system doc) (resource, error) {
+	r := resource{system: system, LiveObject: state.LiveObject{
+		ID: id, Health: state.Health{State: state.Healthy},
+		Facts: map[string]string{
+			kinds.FactLastReset: kinds.Text(system.fields, "LastResetTime"),
+			kinds.FactPower:     kinds.Text(system.fields, "PowerState"),
+		},
 	}}
+	var err error
 	switch id.Kind {
 	case KindPower:
-		o.Remote, o.Version = b.opts.System, system.etag
-		o.Value = map[string]any{"PowerState": system.fields["PowerState"]}
-		if power := o.Facts[kinds.FactPower]; power == "PoweringOn" || power == "PoweringOff" {
-			o.Health = state.Health{State: state.Progressing, Message: power}
-		}
-		return o, nil
+		b.readPower(&r)
 	case KindBIOS:
-		return b.readBIOS(ctx, o, system)
+		err = b.readBIOS(ctx, &r)
 	case KindNTP:
-		uri, d, err := b.networkProtocol(ctx, system)
-		if err != nil {
-			return o, err
-		}
-		o.Remote, o.Version = uri, d.etag
-		o.Value = map[string]any{"NTP": normal(d.fields["NTP"])}
-		return o, nil
+		err = b.readNTP(ctx, &r)
+	default:
+		err = fmt.Errorf("a BMC has no object of kind %q", id.Kind)
 	}
-	return o, fmt.Errorf("a BMC has no object of kind %q", id.Kind)
+	return r, err
+}
+
+func (b *BMC) readPower(r *resource) {
+	r.Remote, r.Version = b.opts.System, r.system.etag
+	r.Value = map[string]any{"PowerState": normal(r.system.fields["PowerState"])}
+	if power := r.Facts[kinds.FactPower]; power == "PoweringOn" || power == "PoweringOff" {
+		r.Health = state.Health{State: state.Progressing, Message: power}
+	}
 }
 
 // readBIOS reads the attributes in force and, apart, those that wait for a reset.
-func (b *BMC) readBIOS(ctx context.Context, o state.LiveObject, system doc) (state.LiveObject, error) {
-	uri, ok := link(system.fields, "Bios")
-	if !ok {
-		return o, fmt.Errorf("%s shows no BIOS: %w", b.opts.System, ErrNotFound)
+func (b *BMC) readBIOS(ctx context.Context, r *resource) error {
+	uri := kinds.Text(r.system.fields, "Bios", "@odata.id")
+	if uri == "" {
+		return fmt.Errorf("%s shows no BIOS: %w", b.opts.System, ErrNotFound)
 	}
 	bios, err := b.get(ctx, uri)
 	if err != nil {
-		return o, err
+		return err
 	}
-	current, _ := normal(bios.fields["Attributes"]).(map[string]any)
-	o.Remote, o.Version = uri, bios.etag
-	o.Value = map[string]any{"Attributes": current}
-	settings, ok := settingsOf(bios)
-	if !ok {
-		return o, nil
+	current := attributesOf(bios.fields)
+	r.Remote, r.Version = uri, bios.etag
+	r.Value = map[string]any{"Attributes": current}
+	r.settings, _ = bios.fields["@Redfish.Settings"].(map[string]any)
+	if r.to = kinds.Text(r.settings, "SettingsObject", "@odata.id"); r.to == "" {
+		return nil
 	}
-	staged, err := b.get(ctx, settings)
+	staged, err := b.get(ctx, r.to)
 	if err != nil {
-		return o, err
+		return err
 	}
+	r.etag = staged.etag
 	// Some BMCs list only what was staged, others all attributes as they will be.
-	waiting := map[string]any{}
-	attributes, _ := normal(staged.fields["Attributes"]).(map[string]any)
-	for name, value := range attributes {
-		if value != current[name] {
-			waiting[name] = value
-		}
-	}
+	waiting := attributesOf(staged.fields)
+	maps.DeleteFunc(waiting, func(name string, value any) bool { return reflect.DeepEqual(value, current[name]) })
 	if len(waiting) > 0 {
-		o.Pending = map[string]any{"Attributes": waiting}
+		r.Pending = map[string]any{"Attributes": waiting}
 	}
-	return o, nil
+	return nil
 }
 
-// networkProtocol is the resource of the BMC's own network services, of the manager that the system
-// names: a BMC may have several.
-func (b *BMC) networkProtocol(ctx context.Context, system doc) (uri string, d doc, err error) {
-	managers, _ := kinds.Lookup(system.fields, "Links", "ManagedBy").([]any)
-	if len(managers) == 0 {
-		return "", doc{}, fmt.Errorf("%s names no manager: %w", b.opts.System, ErrNotFound)
+// readNTP reads the time servers out of the network services of the manager that the system names
+// first: a BMC may have several.
+func (b *BMC) readNTP(ctx context.Context, r *resource) error {
+	managers, _ := kinds.Lookup(r.system.fields, "Links", "ManagedBy").([]any)
+	var first map[string]any
+	if len(managers) > 0 {
+		first, _ = managers[0].(map[string]any)
 	}
-	first, _ := managers[0].(map[string]any)
-	manager, err := b.get(ctx, kinds.Text(first, "@odata.id"))
+	uri := kinds.Text(first, "@odata.id")
+	if uri == "" {
+		return fmt.Errorf("%s names no manager: %w", b.opts.System, ErrNotFound)
+	}
+	manager, err := b.get(ctx, uri)
 	if err != nil {
-		return "", doc{}, err
+		return err
 	}
-	uri, ok := link(manager.fields, "NetworkProtocol")
+	if r.to = kinds.Text(manager.fields, "NetworkProtocol", "@odata.id"); r.to == "" {
+		return fmt.Errorf("the manager of %s shows no network services: %w", b.opts.System, ErrNotFound)
+	}
+	services, err := b.get(ctx, r.to)
+	if err != nil {
+		return err
+	}
+	ntp, ok := normal(services.fields["NTP"]).(map[string]any)
 	if !ok {
-		return "", doc{}, fmt.Errorf("the manager of %s shows no network services: %w", b.opts.System, ErrNotFound)
+		return fmt.Errorf("%s shows no time servers: %w", r.to, ErrNotFound)
 	}
-	d, err = b.get(ctx, uri)
-	return uri, d, err
+	// A list of fixed length is filled up with nothing (DSP0266, "Array properties").
+	if servers, ok := ntp["NTPServers"].([]any); ok {
+		ntp["NTPServers"] = slices.DeleteFunc(servers, func(s any) bool { return s == nil || s == "" })
+	}
+	r.Remote, r.Version, r.etag = r.to, services.etag, services.etag
+	r.Value = map[string]any{"NTP": ntp}
+	return nil
 }
 
-// settingsOf is where changes to a resource are staged.
-func settingsOf(d doc) (uri string, ok bool) {
-	uri = kinds.Text(d.fields, "@Redfish.Settings", "SettingsObject", "@odata.id")
-	return uri, uri != ""
+// ahead is the object as it will be once what waits for a reset is in force.
+func (r resource) ahead() map[string]any {
+	all := maps.Clone(r.Value)
+	if waiting := attributesOf(r.Pending); len(waiting) > 0 {
+		current := maps.Clone(attributesOf(r.Value))
+		maps.Copy(current, waiting)
+		all["Attributes"] = current
+	}
+	return all
 }
 
-func link(fields map[string]any, name string) (uri string, ok bool) {
-	uri = kinds.Text(fields, name, "@odata.id")
-	return uri, uri != ""
+// attributesOf are a BIOS resource's attributes; never nil.
+func attributesOf(fields map[string]any) map[string]any {
+	if attributes, ok := normal(fields["Attributes"]).(map[string]any); ok {
+		return attributes
+	}
+	return map[string]any{}
 }
 
 // normal gives every number the form that desired trees have.

@@ -7,10 +7,8 @@ package redfish
 import (
 	"context"
 	"net/http"
-	"sync"
+	"strings"
 	"time"
-
-	"github.com/stmcginnis/gofish"
 
 	"millwright.dev/millwright/internal/state"
 )
@@ -30,7 +28,8 @@ type Options struct {
 	// Credentials are read anew for each login. After the BMC has refused them they are not tried
 	// again until they change, so that no account is locked out.
 	Credentials func(context.Context) (user, password string, err error)
-	// Transport carries all requests. It must not follow the environment's proxies unasked.
+	// Transport carries all requests. It must not follow the environment's proxies unasked, nor ask for
+	// compressed answers: some BMCs give those other ETags.
 	Transport http.RoundTripper
 	// Timeout bounds one request; 60 s if zero. BMCs are slow, but not that slow.
 	Timeout time.Duration
@@ -38,44 +37,35 @@ type Options struct {
 	Now func() time.Time
 }
 
-// BMC is one machine's management controller. It keeps one session for as long as it is open and may
-// be used from several goroutines.
+// BMC is one machine's management controller. It keeps one session until it is closed and may be used
+// from several goroutines.
 type BMC struct {
-	target state.Target
-	opts   Options
-	http   *http.Client
-
-	mu      sync.Mutex // held while logging in, so that only one session is ever made
-	client  *gofish.APIClient
-	refused string // digest of the credentials that were refused
+	target  state.Target
+	opts    Options
+	http    *http.Client
+	session session
 	silence silence
 }
 
-// requestsAtOnce is what BMCs bear; NVIDIA's controllers allow themselves four, too.
-const requestsAtOnce = 4
-
 // New makes a BMC of a target. Nothing is sent yet.
 func New(t state.Target, opts Options) *BMC {
+	opts.Endpoint = strings.TrimSuffix(opts.Endpoint, "/")
 	if opts.Timeout == 0 {
 		opts.Timeout = time.Minute
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &BMC{target: t, opts: opts, http: &http.Client{Transport: opts.Transport, Timeout: opts.Timeout}}
+	return &BMC{
+		target: t, opts: opts,
+		http: &http.Client{
+			Transport:     wire{endpoint: opts.Endpoint, next: opts.Transport},
+			CheckRedirect: redirect,
+			Timeout:       opts.Timeout,
+		},
+		session: session{lock: make(chan struct{}, 1)},
+	}
 }
 
 // Target is the BMC's address.
 func (b *BMC) Target() state.Target { return b.target }
-
-// Close gives the session back: a BMC has few, and a forgotten one lasts half an hour.
-func (b *BMC) Close(ctx context.Context) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.client != nil {
-		b.client.WithContext(ctx).Logout()
-		b.client = nil
-	}
-	b.http.CloseIdleConnections()
-	return nil
-}

@@ -1,8 +1,10 @@
 package redfish
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -14,12 +16,13 @@ const (
 )
 
 // silence keeps a BMC that does not answer from costing every pass its time-outs: after some failures
-// in a row it is left alone for a while, and for longer each time a trial fails.
+// in a row it is left alone for a while, and for longer each time a trial fails. The whiles are jittered,
+// by up to a half either way, so that a rack that comes back is not asked by all at once.
 type silence struct {
 	mu       sync.Mutex
 	failures int
 	until    time.Time
-	last     error
+	last     string
 }
 
 // check is an error while the BMC is left alone.
@@ -29,11 +32,16 @@ func (s *silence) check(now time.Time) error {
 	if s.failures < silenceAfter || !now.Before(s.until) {
 		return nil
 	}
-	return fmt.Errorf("left alone until %s after %d failures in a row: %w", s.until.UTC().Format(time.RFC3339), s.failures, s.last)
+	return fmt.Errorf("%w: left alone until %s after %d failures in a row, the last: %s",
+		ErrUnreachable, s.until.UTC().Format(time.RFC3339), s.failures, s.last)
 }
 
-// note takes down how a request fared; any answer of the BMC ends the silence.
+// note takes down how a request fared; any answer of a BMC that can work ends the silence. That we
+// stopped waiting tells nothing.
 func (s *silence) note(now time.Time, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !errors.Is(err, ErrUnreachable) {
@@ -41,8 +49,9 @@ func (s *silence) note(now time.Time, err error) {
 		return
 	}
 	s.failures++
-	s.last = err
+	s.last = err.Error()
 	if over := s.failures - silenceAfter; over >= 0 {
-		s.until = now.Add(min(silenceFirst<<min(over, 10), silenceMost))
+		d := min(silenceFirst<<min(over, 10), silenceMost)
+		s.until = now.Add(d/2 + rand.N(d))
 	}
 }
