@@ -6,24 +6,29 @@ import (
 	"fmt"
 	"net/url"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"millwright.dev/millwright/internal/state"
+	"millwright.dev/millwright/internal/target"
 )
 
 // kubeconfigKey is the key of the Secret vc-<name> that vCluster keeps a tenant cluster's kubeconfig in.
 const kubeconfigKey = "config"
 
 // TenantConfig is the configuration for a tenant cluster, from the Secret in the control plane cluster
-// that holds its kubeconfig. Tenants can write such Secrets, so only data that stands in the kubeconfig
-// itself is taken: a kubeconfig that names a command, a file or a proxy is refused, and so is a server
-// that is not https or whose certificate is not to be checked. The error of a Secret that is not there
-// satisfies apierrors.IsNotFound.
+// that holds its kubeconfig. It is not we who write such Secrets, so only data that stands in the
+// kubeconfig itself is taken: a kubeconfig that names a command, a file or a proxy is refused, and so is a server
+// that is not https or whose certificate is not to be checked. While there is no such Secret, the error
+// wraps target.ErrNotYet.
 func TenantConfig(ctx context.Context, controlPlane *Cluster, namespace, secret string) (*rest.Config, error) {
 	text, err := controlPlane.secret(ctx, state.SecretRef{Namespace: namespace, Name: secret, Key: kubeconfigKey})
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("the kubeconfig in secret %s/%s: %w", namespace, secret, target.ErrNotYet)
+	}
 	if err != nil {
 		return nil, err
 	}

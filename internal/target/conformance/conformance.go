@@ -5,6 +5,7 @@ package conformance
 
 import (
 	"testing"
+	"time"
 
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
@@ -34,6 +35,9 @@ type Suite struct {
 	// Ignore (optional) tells the fields that the target reports otherwise than they were written, or
 	// changes by itself.
 	Ignore func(path state.Path) bool
+
+	// Patience bounds each wait for a target that works on after its answer; 30 s if zero.
+	Patience time.Duration
 
 	// Tamper has somebody else change a field that the desired object names.
 	Tamper func(t *testing.T, id state.ID)

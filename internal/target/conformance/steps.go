@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -15,9 +14,6 @@ import (
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
 )
-
-// patience bounds every wait for a target that does its work after the answer.
-const patience = 30 * time.Second
 
 func (s Suite) ids() []state.ID {
 	var ids []state.ID

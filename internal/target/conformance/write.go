@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
@@ -191,5 +192,5 @@ func (s Suite) delete(t *testing.T, system System, o state.Object) {
 	require.Eventually(t, func() bool {
 		presence, _, err := s.observe(t, system).Presence(o.ID)
 		return err == nil && presence == state.Absent
-	}, patience, 20*time.Millisecond, "%s should go", o.ID)
+	}, cmp.Or(s.Patience, 30*time.Second), 20*time.Millisecond, "%s should go", o.ID)
 }
