@@ -90,13 +90,13 @@ func (c *checker) counts() {
 		if have > p.Pool.Count {
 			hint = "`millwright allocate` takes the last ones back"
 		} else if free := len(c.f.candidates(p)); free < p.Pool.Count-have {
-			hint = fmt.Sprintf("%d more machines of class %s are free in its site: lower count, add machines, or take some from another pool", free, p.Pool.Class)
+			hint = fmt.Sprintf("%s free in its site that has class %s: lower count, add machines, or take some from another pool", only(free), p.Pool.Class)
 		}
 		var related []mention
 		if _, ok := c.f.source.instances["allocation"]; ok {
 			related = append(related, mention{Query{"allocation", joinPath(p.Tenant, p.Cluster, p.Name)}, "the machines allocated"})
 		}
-		c.report("MW203", at, fmt.Sprintf("%s wants %d machines, %d are allocated", p.Address(), p.Pool.Count, have), hint, related...)
+		c.report("MW203", at, fmt.Sprintf("%s wants %s, %d allocated", p.Address(), machines(p.Pool.Count), have), hint, related...)
 	}
 }
 
@@ -130,4 +130,21 @@ func (f *Fleet) allocated() map[string]bool {
 		}
 	}
 	return out
+}
+
+func machines(n int) string {
+	if n == 1 {
+		return "1 machine"
+	}
+	return fmt.Sprintf("%d machines", n)
+}
+
+func only(n int) string {
+	switch n {
+	case 0:
+		return "no further machine is"
+	case 1:
+		return "only 1 further machine is"
+	}
+	return fmt.Sprintf("only %d further machines are", n)
 }

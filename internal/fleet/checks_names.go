@@ -95,7 +95,7 @@ func (c *checker) stacks() {
 			}
 			for i, a := range k.After {
 				if _, ok := s.Components[a]; !ok {
-					c.report("MW201", Query{e, in + joinPath(".after", fmt.Sprintf("[%d]", i))}, fmt.Sprintf("stack %s has no component %q", n, a), "after names components of the same stack")
+					c.report("MW201", Query{e, joinPath("component", cn, "after", fmt.Sprintf("[%d]", i))}, fmt.Sprintf("stack %s has no component %q", n, a), "after names components of the same stack")
 				}
 			}
 		}

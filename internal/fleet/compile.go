@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -104,7 +105,7 @@ func (ev *evaluation) collect(v cue.Value) {
 		}
 		it, err := f.Fields()
 		if err != nil {
-			ev.out.Findings = append(ev.out.Findings, shape(err, nil)...)
+			ev.add(shape(err, ev)...)
 			continue
 		}
 		for it.Next() {
@@ -117,7 +118,8 @@ func (ev *evaluation) take(kind, name string, v cue.Value) {
 	e := entity{Kind: kind, Name: name, Pos: ev.posOf(kind, name, v)}
 	w := walker{budget: &ev.budget}
 	if err := w.value(v, 0); err != nil {
-		ev.out.Findings = append(ev.out.Findings, diag.Diagnostic{Code: err.code, Summary: err.summary, Hint: err.hint, Path: e.address(), Pos: e.Pos})
+		path := pathOf(err.at)
+		ev.add(diag.Diagnostic{Code: err.code, Summary: err.summary, Hint: err.hint, Path: fieldPath(path), Pos: cmp.Or(ev.place(path), e.Pos)})
 		return
 	}
 	e.JSON = w.out

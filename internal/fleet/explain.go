@@ -98,24 +98,40 @@ func strongest(list diag.List) diag.List {
 	})
 }
 
+// maxParts bounds how many elements of a list are looked at.
+const maxParts = 1000
+
 func (ev *evaluation) parts(v cue.Value, depth int) {
 	err := v.Validate(validation...)
 	if err == nil || depth > maxDepth {
 		return
 	}
 	ev.add(shape(err, ev)...)
-	if it, err := v.Fields(cue.Optional(true)); err == nil {
-		for it.Next() {
-			switch it.FieldType().ConstraintType() {
-			case cue.RequiredConstraint:
-				ev.missing(append(pathOf(v), it.Selector().Unquoted()), it.Value())
-			case 0:
-				ev.parts(it.Value(), depth+1)
-			}
+	for i := range maxParts { // of a list; a struct has none
+		element := v.LookupPath(cue.MakePath(cue.Index(i)))
+		if !element.Exists() {
+			break
 		}
+		ev.parts(element, depth+1)
 	}
-	if it, err := v.List(); err == nil {
-		for it.Next() {
+	it, err := v.Fields(cue.Optional(true))
+	if err != nil {
+		return
+	}
+	path := pathOf(v)
+	rules := allowed(path)
+	for it.Next() {
+		if it.Selector().LabelType() != cue.StringLabel {
+			continue // what a list allows beyond its elements
+		}
+		name := it.Selector().Unquoted()
+		switch it.FieldType().ConstraintType() {
+		case cue.RequiredConstraint:
+			ev.missing(append(path, name), it.Value())
+		case 0:
+			if !rules.open && !slices.Contains(rules.names, name) {
+				ev.add(ev.unknown(append(path, name)))
+			}
 			ev.parts(it.Value(), depth+1)
 		}
 	}
@@ -124,23 +140,23 @@ func (ev *evaluation) parts(v cue.Value, depth int) {
 // unknown is the finding about a field that the schema does not have, or about a name that it does
 // not allow.
 func (ev *evaluation) unknown(path []string) diag.Diagnostic {
-	known, form := allowed(path[:len(path)-1])
-	for slices.Contains(known, path[len(path)-1]) && len(path) > 2 {
+	rules := allowed(path[:len(path)-1])
+	for slices.Contains(rules.names, path[len(path)-1]) && len(path) > 2 {
 		// The field is fine: CUE means the name above it, which fits no pattern.
 		path = path[:len(path)-1]
-		known, form = allowed(path[:len(path)-1])
+		rules = allowed(path[:len(path)-1])
 	}
 	field := path[len(path)-1]
 	d := diag.Diagnostic{Code: "MW110", Path: fieldPath(path), Pos: ev.place(path)}
 	d.Summary = fmt.Sprintf("the schema has no field %q here", field)
-	switch near := nearest(field, known); {
+	switch near := nearest(field, rules.names); {
 	case near != "":
 		d.Hint = "did you mean " + near + "?"
-	case form != "":
+	case rules.form != "":
 		d.Summary = fmt.Sprintf("%q is not allowed as a name here", field)
-		d.Hint = form
-	case len(known) > 0:
-		d.Hint = "the fields here are " + strings.Join(known, ", ")
+		d.Hint = rules.form
+	case len(rules.names) > 0:
+		d.Hint = "the fields here are " + strings.Join(rules.names, ", ")
 	}
 	return d
 }
@@ -164,10 +180,13 @@ func (ev *evaluation) missing(path []string, rule cue.Value) {
 func pathOf(v cue.Value) []string {
 	var out []string
 	for _, s := range v.Path().Selectors() {
-		if s.LabelType() == cue.IndexLabel {
+		switch s.LabelType() {
+		case cue.IndexLabel:
 			out = append(out, strconv.Itoa(s.Index()))
-		} else {
+		case cue.StringLabel:
 			out = append(out, s.Unquoted())
+		default:
+			out = append(out, s.String())
 		}
 	}
 	return out

@@ -13,7 +13,6 @@ import (
 	"sync"
 
 	"cuelang.org/go/cue/ast"
-	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/parser"
 
 	"millwright.dev/millwright/internal/diag"
@@ -257,9 +256,15 @@ func (p *planner) resolve(imp importSpec, stack []string) []string {
 	return pkg.closure
 }
 
-// builtin reports whether CUE brings a package along. Those under tool/ act on the world and are not
-// allowed.
+// builtins are the packages that CUE brings along, but those that act on the world (tool/...).
+var builtins = map[string]bool{
+	"crypto/ed25519": true, "crypto/hmac": true, "crypto/md5": true, "crypto/sha1": true, "crypto/sha256": true, "crypto/sha512": true,
+	"encoding/base64": true, "encoding/csv": true, "encoding/hex": true, "encoding/json": true, "encoding/toml": true, "encoding/yaml": true,
+	"html": true, "list": true, "math": true, "math/bits": true, "net": true, "path": true, "regexp": true, "strconv": true, "strings": true,
+	"struct": true, "text/tabwriter": true, "text/template": true, "time": true, "uuid": true,
+}
+
+// builtin reports whether CUE brings a package along.
 func builtin(importPath string) bool {
-	first, _, _ := strings.Cut(importPath, "/")
-	return first != "" && first != "tool" && !strings.Contains(first, ".") && !build.IsLocalImport(importPath)
+	return builtins[ast.ParseImportPath(importPath).Path]
 }

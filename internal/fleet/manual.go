@@ -72,54 +72,63 @@ func documented(p diag.Pos) string {
 	return manual().docs[p]
 }
 
-// allowed lists the fields that the schema has within path, sorted, and where any name of some form
-// will do what the schema says about that form.
-func allowed(path []string) (names []string, form string) {
+// shelf is what the schema allows in one struct.
+type shelf struct {
+	names []string // of fields, sorted
+	form  string   // of names where any of some form will do: what the schema says about it
+	open  bool     // names of some form, or any names at all, will do
+}
+
+// allowed looks up what the schema allows within path.
+func allowed(path []string) shelf {
+	var out shelf
 	b := manual()
 	for _, k := range kinds {
 		if k.name == path[0] {
-			b.visit(b.definitions[k.definition].Value, path[1:], func(x ast.Expr) {
-				s, ok := x.(*ast.StructLit)
-				if !ok {
-					return
-				}
-				for _, d := range s.Elts {
-					f, ok := d.(*ast.Field)
-					if !ok {
-						continue
-					}
-					if pattern, ok := f.Label.(*ast.ListLit); ok {
-						if ref, ok := pattern.Elts[0].(*ast.Ident); ok {
-							form = comment(b.definitions[ref.Name])
-						}
-					} else if name, isIdent, err := ast.LabelName(f.Label); err == nil && !(isIdent && strings.HasPrefix(name, "_")) {
-						names = append(names, name)
-					}
-				}
-			})
+			b.visit(b.definitions[k.definition].Value, path[1:], func(x ast.Expr) { b.collect(x, &out) })
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names), form
+	slices.Sort(out.names)
+	out.names = slices.Compact(out.names)
+	return out
 }
 
-// nameRule is what the schema demands of the names in a map such as #Machines.
-func nameRule(definition string) *regexp.Regexp {
-	b := manual()
-	if s, ok := b.definitions[definition].Value.(*ast.StructLit); ok {
-		if pattern, ok := s.Elts[0].(*ast.Field).Label.(*ast.ListLit); ok {
+// collect adds what a struct of the schema allows; what is no struct holds whatever it likes.
+func (b book) collect(x ast.Expr, out *shelf) {
+	s, ok := x.(*ast.StructLit)
+	if !ok {
+		out.open = true
+		return
+	}
+	for _, d := range s.Elts {
+		f, ok := d.(*ast.Field)
+		if !ok {
+			_, ellipsis := d.(*ast.Ellipsis)
+			out.open = out.open || ellipsis
+			continue
+		}
+		if pattern, ok := f.Label.(*ast.ListLit); ok {
+			out.open = true
 			if ref, ok := pattern.Elts[0].(*ast.Ident); ok {
-				if rule, ok := b.definitions[ref.Name].Value.(*ast.UnaryExpr); ok {
-					if lit, ok := rule.X.(*ast.BasicLit); ok {
-						if expr, err := strconv.Unquote(lit.Value); err == nil {
-							return regexp.MustCompile(expr)
-						}
-					}
-				}
+				out.form = comment(b.definitions[ref.Name])
 			}
+		} else if name, isIdent, err := ast.LabelName(f.Label); err == nil && !(isIdent && strings.HasPrefix(name, "_")) {
+			out.names = append(out.names, name)
 		}
 	}
-	panic("schema: " + definition + " has no pattern of names")
+}
+
+// nameRule is what the schema demands of the names in a map such as #Machines: its definition reads
+// [#Name]: ..., and that of #Name is a regular expression.
+func nameRule(definition string) *regexp.Regexp {
+	b := manual()
+	of := func(definition string) ast.Expr { return b.definitions[definition].Value }
+	pattern := of(definition).(*ast.StructLit).Elts[0].(*ast.Field).Label.(*ast.ListLit).Elts[0].(*ast.Ident)
+	expr, err := strconv.Unquote(of(pattern.Name).(*ast.UnaryExpr).X.(*ast.BasicLit).Value)
+	if err != nil {
+		panic(err) // the schema is built in, and parsed
+	}
+	return regexp.MustCompile(expr)
 }
 
 // visit calls found with every expression of the schema that describes what lies at path within x.

@@ -305,6 +305,8 @@ func fieldPath(path []string) string {
 	for _, p := range rest {
 		if _, err := strconv.Atoi(p); err == nil {
 			b.WriteString("[" + p + "]")
+		} else if strings.Contains(p, ".") {
+			b.WriteString("." + strconv.Quote(p))
 		} else {
 			b.WriteString("." + p)
 		}

@@ -14,7 +14,11 @@ type budget struct{ nodes, bytes int }
 // maxDepth is how deep values may be nested in each other.
 const maxDepth = 64
 
-type walkError struct{ code, summary, hint string }
+// walkError says which value cannot be written, and why.
+type walkError struct {
+	at                  cue.Value
+	code, summary, hint string
+}
 
 // walker writes a concrete value as JSON.
 type walker struct {
@@ -24,10 +28,10 @@ type walker struct {
 
 func (w *walker) value(v cue.Value, depth int) *walkError {
 	if w.nodes--; w.nodes < 0 || len(w.out) > w.bytes {
-		return &walkError{"MW104", "the directory yields more than a fleet can hold", "look for a value that contains itself several times over"}
+		return &walkError{v, "MW104", "the directory yields more than a fleet can hold", "look for a value that contains itself several times over"}
 	}
 	if depth > maxDepth {
-		return &walkError{"MW104", fmt.Sprintf("values are nested more than %d deep", maxDepth), ""}
+		return &walkError{v, "MW104", fmt.Sprintf("values are nested more than %d deep", maxDepth), ""}
 	}
 	if v.Kind() == cue.BottomKind {
 		v, _ = v.Default() // of a disjunction that nobody decided
@@ -52,7 +56,7 @@ func (w *walker) value(v cue.Value, depth int) *walkError {
 	case cue.NullKind:
 		return w.scalar(v, nil, nil)
 	default:
-		return &walkError{"MW111", fmt.Sprintf("%s is a value of kind %s, which a fleet cannot hold", v.Path(), v.IncompleteKind()), ""}
+		return &walkError{v, "MW111", fmt.Sprintf("a value of kind %s, which a fleet cannot hold", v.IncompleteKind()), ""}
 	}
 }
 
@@ -62,7 +66,7 @@ func (w *walker) scalar(v cue.Value, x any, err error) *walkError {
 		text, err = json.Marshal(x)
 	}
 	if err != nil {
-		return &walkError{"MW111", fmt.Sprintf("%s: %v", v.Path(), err), "numbers are whole and of at most 64 bits"}
+		return &walkError{v, "MW111", fmt.Sprintf("a value that a fleet cannot hold: %v", err), "whole numbers have at most 64 bits"}
 	}
 	w.out = append(w.out, text...)
 	return nil
@@ -71,7 +75,7 @@ func (w *walker) scalar(v cue.Value, x any, err error) *walkError {
 func (w *walker) fields(v cue.Value, depth int) *walkError {
 	it, err := v.Fields()
 	if err != nil {
-		return &walkError{"MW111", fmt.Sprintf("%s: %v", v.Path(), err), ""}
+		return &walkError{v, "MW111", fmt.Sprintf("a value that cannot be read: %v", err), ""}
 	}
 	w.out = append(w.out, '{')
 	for first := true; it.Next(); first = false {
@@ -93,7 +97,7 @@ func (w *walker) fields(v cue.Value, depth int) *walkError {
 func (w *walker) list(v cue.Value, depth int) *walkError {
 	it, err := v.List()
 	if err != nil {
-		return &walkError{"MW111", fmt.Sprintf("%s: %v", v.Path(), err), ""}
+		return &walkError{v, "MW111", fmt.Sprintf("a value that cannot be read: %v", err), ""}
 	}
 	w.out = append(w.out, '[')
 	for first := true; it.Next(); first = false {
