@@ -41,7 +41,7 @@ func newAgent(g *globals) *cobra.Command {
 		Long: `Agent fetches the repository, compiles each new commit, and keeps all targets as the newest good
 commit wants them. A commit that cannot be fetched or does not compile changes nothing: the last good
 one stays in force. It serves its report, read-only, on a loopback address.
-` + exitHelp,
+` + exits(""),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), g) },
 	}

@@ -25,7 +25,8 @@ func newAllocate(g *globals) *cobra.Command {
 		Short: "Choose machines for pools and write the allocation file",
 		Long: `Allocate gives every pool as many machines as it wants and writes that into the fleet's allocation
 file, which is reviewed like any other change. A machine that is allocated and still fits never moves.
-` + exitHelp,
+It prints each machine that a pool gains or loses. Nothing is written if a pool cannot get what it wants.
+` + exits("the allocation file is not up to date (only with --check)", exitInvalid),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := g.directory(args)
@@ -40,7 +41,7 @@ file, which is reviewed like any other change. A machine that is allocated and s
 			defer loader.Close()
 			f, found := loader.Load(cmd.Context(), snapshot.FS)
 			if others := without(found, countsDoNotFit); f == nil || others.Err() != nil {
-				if err := view.Diagnostics(g.stderr, found, snapshot.FS, view.Style{}); err != nil {
+				if err := view.Diagnostics(g.stderr, found, snapshot.FS, about(dir, styleOn(g.stderr))); err != nil {
 					return err
 				}
 				return exit{code: exitInvalid}
@@ -50,7 +51,7 @@ file, which is reviewed like any other change. A machine that is allocated and s
 				return exit{code: exitInvalid, text: err.Error()}
 			}
 			for _, c := range changes {
-				if _, err := fmt.Fprintln(g.stdout, c); err != nil {
+				if _, err := fmt.Fprintln(g.stdout, view.Clean(c.String())); err != nil {
 					return err
 				}
 			}
@@ -60,7 +61,7 @@ file, which is reviewed like any other change. A machine that is allocated and s
 				g.say("nothing to allocate")
 				return nil
 			case check:
-				return exit{code: exitChanges, text: "the allocation file is not up to date; run millwright allocate"}
+				return exit{code: exitChanges, text: "the allocation file is not up to date; run `millwright allocate`"}
 			}
 			if err := write(file, text); err != nil {
 				return err

@@ -2,12 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"os"
-	"slices"
 
 	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/fleet"
@@ -18,9 +14,13 @@ import (
 	"millwright.dev/millwright/sources"
 )
 
-// loader compiles fleets in worker processes of this same program.
+// workerProgram is the program that compiles: this same one, started anew. Tests replace it where they
+// run in a build that cannot live within the worker's limits.
+var workerProgram = os.Executable
+
+// loader compiles fleets in worker processes.
 func (g *globals) loader() (*fleet.Loader, error) {
-	self, err := os.Executable()
+	self, err := workerProgram()
 	if err != nil {
 		return nil, fmt.Errorf("find the program that compiles: %w", err)
 	}
@@ -50,37 +50,22 @@ func name(s sources.Snapshot) string {
 
 // compileDirectory compiles the fleet in a directory; what is wrong with it has been printed if the
 // error is an exit.
-func (g *globals) compileDirectory(ctx context.Context, dir string) (reconcile.Desired, sources.Snapshot, *fleet.Loader, error) {
+func (g *globals) compileDirectory(ctx context.Context, dir string) (reconcile.Desired, sources.Snapshot, error) {
 	snapshot, err := sources.Directory(dir)
 	if err != nil {
-		return reconcile.Desired{}, snapshot, nil, err
+		return reconcile.Desired{}, snapshot, err
 	}
 	loader, err := g.loader()
 	if err != nil {
-		return reconcile.Desired{}, snapshot, nil, err
+		return reconcile.Desired{}, snapshot, err
 	}
+	defer loader.Close()
 	want, found := compile(ctx, loader, snapshot)
-	if len(found) > 0 {
-		if err := view.Diagnostics(g.stderr, found, snapshot.FS, view.Style{}); err != nil {
-			return want, snapshot, loader, err
-		}
+	if err := view.Diagnostics(g.stderr, found, snapshot.FS, about(dir, styleOn(g.stderr))); err != nil {
+		return want, snapshot, err
 	}
 	if found.Err() != nil {
-		return want, snapshot, loader, exit{code: exitInvalid}
+		return want, snapshot, exit{code: exitInvalid}
 	}
-	return want, snapshot, loader, nil
-}
-
-// names are a map's keys, sorted.
-func names[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// form adapts a view of a value to a sink.
-func form[T any](v T, write func(io.Writer, T) error) writer {
-	return func(w io.Writer) error { return write(w, v) }
-}
-
-// isExit reports whether an error is an outcome that has been printed.
-func isExit(err error) bool {
-	var e exit
-	return errors.As(err, &e)
+	return want, snapshot, nil
 }

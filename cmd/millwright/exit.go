@@ -3,6 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"millwright.dev/millwright/internal/view"
 )
 
 // The exit codes; every command's help lists those it uses.
@@ -15,14 +20,28 @@ const (
 	exitInterrupted = 130
 )
 
-const exitHelp = `
-Exit status:
-  0    done
-  1    an error: it stands on stderr
-  2    there are changes (only with --exit-code)
-  3    the fleet is invalid
-  4    incomplete: something could not be read, or not everything is done
-  130  interrupted`
+// exits is the part of a command's help that lists its exit codes. Changes says what code 2 means to
+// it, or is empty where it has none; codes are others beside those that every command has.
+func exits(changes string, codes ...int) string {
+	meaning := map[int]string{
+		exitOK:          "done",
+		exitError:       "an error: it stands on stderr",
+		exitChanges:     changes,
+		exitInvalid:     "the fleet is invalid",
+		exitIncomplete:  "incomplete: something could not be read, or not everything is done",
+		exitInterrupted: "interrupted",
+	}
+	codes = append(codes, exitOK, exitError, exitInterrupted)
+	if changes != "" {
+		codes = append(codes, exitChanges)
+	}
+	var b strings.Builder
+	b.WriteString("\nExit status:")
+	for _, code := range slices.Sorted(slices.Values(codes)) {
+		fmt.Fprintf(&b, "\n  %-3d  %s", code, meaning[code])
+	}
+	return b.String()
+}
 
 // exit is an outcome that is no failure of the command and yet not 0; what there is to say has been
 // printed already, unless text is set.
@@ -47,9 +66,12 @@ func exitCode(ctx context.Context, err error) int {
 }
 
 // complaint is what is left to say of an error.
-func complaint(err error) string {
-	if err == nil {
+func complaint(ctx context.Context, err error) string {
+	switch {
+	case err == nil:
 		return ""
+	case ctx.Err() != nil:
+		return "interrupted"
 	}
-	return err.Error()
+	return view.Clean(err.Error())
 }

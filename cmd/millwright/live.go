@@ -16,7 +16,6 @@ import (
 
 	"millwright.dev/millwright/internal/kubernetes"
 	"millwright.dev/millwright/internal/plan"
-	"millwright.dev/millwright/internal/report"
 	"millwright.dev/millwright/internal/target"
 	"millwright.dev/millwright/internal/view"
 )
@@ -31,16 +30,16 @@ func newPlan(g *globals) *cobra.Command {
 		Use:   "plan [directory]",
 		Short: "Show what would be done now, at what cost, and what is held",
 		Long: `Plan compiles the fleet, observes every target and prints the difference. It writes nothing: to the
-API servers it sends reads and dry runs, to BMCs and network controllers reads only.
-` + exitHelp,
+API servers it sends reads and dry runs, to BMCs and network controllers reads only. A plan in which
+something could not be read says so: in its text, by its exit code, and by "complete" in its JSON.
+` + exits("there is something to do or held (only with --exit-code)", exitInvalid, exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			want, _, loader, err := g.compileDirectory(ctx, g.directory(args))
+			want, _, err := g.compileDirectory(ctx, g.directory(args))
 			if err != nil {
 				return err
 			}
-			defer loader.Close()
 			l, err := conn.open(quiet())
 			if err != nil {
 				return err
@@ -51,8 +50,8 @@ API servers it sends reads and dry runs, to BMCs and network controllers reads o
 			if err != nil {
 				return err
 			}
-			err = out.write(g, map[string]writer{
-				"text": func(w io.Writer) error { return view.PlanText(w, p, g.style()) },
+			err = out.write(g.stdout, map[string]writer{
+				"text": func(w io.Writer, s view.Style) error { return view.PlanText(w, p, s) },
 				"json": form(p, view.PlanJSON),
 			})
 			switch {
@@ -67,7 +66,7 @@ API servers it sends reads and dry runs, to BMCs and network controllers reads o
 		},
 	}
 	conn.flags(cmd)
-	out.flag(cmd, "text, json")
+	out.flag(cmd, "text", "json")
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 2 if there is anything to do or held")
 	return cmd
 }
@@ -93,15 +92,14 @@ func newApply(g *globals) *cobra.Command {
 		Long: `Apply does once what the agent does for ever: it observes, plans, holds what must be held, and
 applies the rest in order until nothing more can be done. It takes the agent's lease, and refuses if
 an agent holds it.
-` + exitHelp,
+` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			want, _, loader, err := g.compileDirectory(ctx, g.directory(args))
+			want, _, err := g.compileDirectory(ctx, g.directory(args))
 			if err != nil {
 				return err
 			}
-			defer loader.Close()
 			l, err := conn.open(quiet())
 			if err != nil {
 				return err
@@ -122,10 +120,7 @@ an agent holds it.
 			if saveErr := conn.save(result.Report); saveErr != nil {
 				g.say("the report could not be stored: %v", saveErr)
 			}
-			writeErr := out.write(g, map[string]writer{
-				"text": func(w io.Writer) error { return view.ReportText(w, result.Report, time.Now(), g.style()) },
-				"json": form(result.Report, func(w io.Writer, r report.Report) error { return view.JSON(w, r) }),
-			})
+			writeErr := out.write(g.stdout, reportForms(result.Report))
 			switch {
 			case writeErr != nil:
 				return writeErr
@@ -138,7 +133,7 @@ an agent holds it.
 		},
 	}
 	conn.flags(cmd)
-	out.flag(cmd, "text, json")
+	out.flag(cmd, "text", "json")
 	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Minute, "how long to go on before giving up on what is not done")
 	return cmd
 }

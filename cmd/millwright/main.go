@@ -35,7 +35,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	code := exitCode(ctx, err)
-	if text := complaint(err); text != "" {
+	if text := complaint(ctx, err); text != "" {
 		_, _ = fmt.Fprintf(stderr, "millwright: %s\n", text)
 	}
 	return code

@@ -18,11 +18,13 @@ func newValidate(g *globals) *cobra.Command {
 		Use:   "validate [directory]",
 		Short: "Check a fleet: everything that is wrong, at once, without network",
 		Long: `Validate compiles the fleet, checks it as a whole and renders it. It needs no network and no
-credentials, writes nothing, and prints nothing but the number of things if all is well.
-` + exitHelp,
+credentials, writes nothing, and prints nothing but the number of things if all is well. In the text
+and github forms files are named from where you are, in the json form from the fleet's root.
+` + exits("", exitInvalid),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			snapshot, err := sources.Directory(g.directory(args))
+			dir := g.directory(args)
+			snapshot, err := sources.Directory(dir)
 			if err != nil {
 				return err
 			}
@@ -32,15 +34,15 @@ credentials, writes nothing, and prints nothing but the number of things if all 
 			}
 			defer loader.Close()
 			want, found := compile(cmd.Context(), loader, snapshot)
-			err = out.write(g, map[string]writer{
-				"text": func(w io.Writer) error {
-					if found.Err() == nil {
-						return validText(w, want.Fleet, want.Set.Len())
+			err = out.write(g.stdout, map[string]writer{
+				"text": func(w io.Writer, s view.Style) error {
+					if err := view.Diagnostics(w, found, snapshot.FS, about(dir, s)); err != nil || found.Err() != nil {
+						return err
 					}
-					return view.Diagnostics(w, found, snapshot.FS, g.style())
+					return validText(w, want.Fleet, want.Set.Len())
 				},
 				"json":   form(found, view.DiagnosticsJSON),
-				"github": form(found, view.DiagnosticsGitHub),
+				"github": func(w io.Writer, s view.Style) error { return view.DiagnosticsGitHub(w, found, about(dir, s)) },
 			})
 			if err == nil && found.Err() != nil {
 				return exit{code: exitInvalid}
@@ -48,12 +50,13 @@ credentials, writes nothing, and prints nothing but the number of things if all 
 			return err
 		},
 	}
-	out.flag(cmd, "text, json, github")
+	out.flag(cmd, "text", "json", "github")
 	return cmd
 }
 
 func validText(w io.Writer, f *fleet.Fleet, objects int) error {
-	_, err := fmt.Fprintf(w, "valid: %d machines, %d tenants, %d pools, %d segments, %d objects\n", len(f.Machines), len(f.Tenants), len(f.Pools()), len(f.Segments), objects)
+	_, err := fmt.Fprintf(w, "valid: %s, %s, %s, %s, %s\n", plural(len(f.Machines), "machine"), plural(len(f.Tenants), "tenant"),
+		plural(len(f.Pools()), "pool"), plural(len(f.Segments), "segment"), plural(objects, "object"))
 	return err
 }
 
@@ -63,23 +66,21 @@ func newRender(g *globals) *cobra.Command {
 		Use:   "render [directory]",
 		Short: "Print every object that a fleet wants, in all three systems",
 		Long: `Render prints the desired objects of a fleet, sorted by address. It needs no network and no
-credentials. The same commit renders to the same bytes on every machine.
-` + exitHelp,
+credentials. The same commit renders to the same bytes on every machine. Secrets are named, never shown.
+` + exits("", exitInvalid),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			want, _, loader, err := g.compileDirectory(cmd.Context(), g.directory(args))
+			want, _, err := g.compileDirectory(cmd.Context(), g.directory(args))
 			if err != nil {
 				return err
 			}
-			defer loader.Close()
-			return out.write(g, map[string]writer{
-				"text": form(want.Set, view.SetYAML),
+			return out.write(g.stdout, map[string]writer{
 				"yaml": form(want.Set, view.SetYAML),
 				"json": form(want.Set, view.SetJSON),
 			})
 		},
 	}
-	out.flag(cmd, "yaml (also called text), json")
+	out.flag(cmd, "yaml", "json")
 	return cmd
 }
 
@@ -90,6 +91,7 @@ func newVersion(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
+		Long:  "Version prints the version of Millwright, and what it was built with and for.\n" + exits(""),
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintf(g.stdout, "millwright %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)

@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/report"
 	"millwright.dev/millwright/internal/view"
 )
@@ -29,8 +31,12 @@ func newStatus(g *globals) *cobra.Command {
 		Use:   "status [address]",
 		Short: "Show how everything stands: what drifted, is held, pending or unknown",
 		Long: `Status reads the report of the running agent, or the last one that was stored. With an address it
-shows only that object and what lies below it.
-` + exitHelp,
+shows only what is there and below: an object, a target, or an entity with all that is for it:
+
+  millwright status redfish/gpu-001
+  millwright status machine/gpu-001
+  millwright status tenant/acme
+` + exits("something is not in sync (only with --exit-code)", exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := readReport(cmd.Context(), g, agent, stateDir)
@@ -38,12 +44,9 @@ shows only that object and what lies below it.
 				return err
 			}
 			if len(args) > 0 {
-				r.Items = below(r.Items, args[0])
+				r = narrow(r, args[0])
 			}
-			err = out.write(g, map[string]writer{
-				"text": func(w io.Writer) error { return view.ReportText(w, r, time.Now(), g.style()) },
-				"json": func(w io.Writer) error { return view.JSON(w, r) },
-			})
+			err = out.write(g.stdout, reportForms(r))
 			switch {
 			case err != nil:
 				return err
@@ -55,7 +58,7 @@ shows only that object and what lies below it.
 			return nil
 		},
 	}
-	out.flag(cmd, "text, json")
+	out.flag(cmd, "text", "json")
 	cmd.Flags().StringVar(&agent, "agent", "", "address of the agent (host:port); found in the state directory without it")
 	cmd.Flags().StringVar(&stateDir, "state-dir", defaultState(), "the agent's state directory")
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 2 if anything is not in sync")
@@ -111,15 +114,44 @@ func fetchReport(ctx context.Context, agent string) (report.Report, error) {
 	return report.Decode(body)
 }
 
-// below are the items at an address or an entity, or beneath it.
-func below(items []report.Item, address string) []report.Item {
-	var found []report.Item
-	for _, i := range items {
-		if within(i.Address, address) || within(i.Entity, address) {
-			found = append(found, i)
+// reportForms are the ways to write a report.
+func reportForms(r report.Report) map[string]writer {
+	return map[string]writer{
+		"text": func(w io.Writer, s view.Style) error { return view.ReportText(w, r, time.Now(), s) },
+		"json": func(w io.Writer, _ view.Style) error { return view.JSON(w, r) },
+	}
+}
+
+// narrow is the report of what is at an address or concerns an entity. What is in sync stands in no
+// report by name, so it is not counted. Alarms stay: they concern everybody.
+func narrow(r report.Report, address string) report.Report {
+	r.Counts = map[plan.Status]int{}
+	r.Items = slices.DeleteFunc(slices.Clone(r.Items), func(i report.Item) bool { return !concerns(i, address) })
+	for _, i := range r.Items {
+		r.Counts[i.Status]++
+	}
+	r.Unreachable = slices.DeleteFunc(slices.Clone(r.Unreachable), func(u report.Unreachable) bool {
+		touched := func(i report.Item) bool { return within(i.Address, u.Target) }
+		return !within(u.Target, address) && !within(address, u.Target) && !slices.ContainsFunc(r.Items, touched)
+	})
+	return r
+}
+
+// concerns reports whether an item is at an address, or is for an entity: a tenant's clusters and
+// pools are for the tenant, and what bears a machine's name is for the machine.
+func concerns(i report.Item, address string) bool {
+	kind, name, _ := strings.Cut(address, "/")
+	switch kind {
+	case "tenant":
+		if within(i.Entity, "cluster/"+name) || within(i.Entity, "pool/"+name) {
+			return true
+		}
+	case "machine":
+		if slices.Contains(strings.Split(i.Address, "/"), name) {
+			return true
 		}
 	}
-	return found
+	return within(i.Address, address) || within(i.Entity, address)
 }
 
 func within(name, above string) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,25 +26,29 @@ of an object in a plan or a status, with or without a field, or that of an entit
   millwright why redfish/gpu-001/ntp.NTP.NTPServers[0]
   millwright why netris/dc1/servercluster/acme-train
   millwright why machine/gpu-001.bmc.address
-` + exitHelp,
+
+For one field it shows every line that took part, for a whole object the first line of each field.
+` + exits("", exitInvalid),
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			want, _, loader, err := g.compileDirectory(cmd.Context(), g.directory(args[1:]))
+			dir := g.directory(args[1:])
+			want, snapshot, err := g.compileDirectory(cmd.Context(), dir)
 			if err != nil {
 				return err
 			}
-			defer loader.Close()
 			answer, err := why(cmd.Context(), want, args[0])
 			if err != nil {
 				return err
 			}
-			return out.write(g, map[string]writer{
-				"text": func(w io.Writer) error { return view.WhyText(w, answer, g.style()) },
+			return out.write(g.stdout, map[string]writer{
+				"text": func(w io.Writer, s view.Style) error {
+					return view.WhyText(w, answer, snapshot.FS, about(dir, s))
+				},
 				"json": form(answer, view.WhyJSON),
 			})
 		},
 	}
-	out.flag(cmd, "text, json")
+	out.flag(cmd, "text", "json")
 	return cmd
 }
 
@@ -51,7 +56,7 @@ of an object in a plan or a status, with or without a field, or that of an entit
 func why(ctx context.Context, want reconcile.Desired, address string) (view.Why, error) {
 	id, field, found := findObject(want.Set, address)
 	if !found {
-		return whyEntity(ctx, want.Fleet, address)
+		return whyEntity(ctx, want, address)
 	}
 	o, _ := want.Set.Get(id)
 	at, err := state.ParsePath(field)
@@ -97,14 +102,54 @@ func findObject(set state.Set, address string) (id state.ID, field string, found
 	return state.ID{}, "", false
 }
 
-// whyEntity answers for a field of something that a person wrote.
-func whyEntity(ctx context.Context, f *fleet.Fleet, address string) (view.Why, error) {
+// whyEntity answers for something that a person wrote, or for a field of it.
+func whyEntity(ctx context.Context, want reconcile.Desired, address string) (view.Why, error) {
 	entity, field, _ := strings.Cut(address, ".")
-	places, err := f.Locate(ctx, entity, field)
-	if err != nil {
-		return view.Why{}, fmt.Errorf("%s is neither an object that the fleet wants nor an entity of it; `millwright render` lists all objects: %w", address, err)
+	if !slices.Contains(want.Fleet.Entities(), entity) {
+		return view.Why{}, unknown(want, entity)
 	}
-	return view.Why{Address: entity, Entity: entity, Leaves: []view.WhyLeaf{{Path: field, Places: placesOf(places)}}}, nil
+	path, err := state.ParsePath(field)
+	if err != nil {
+		return view.Why{}, err
+	}
+	queries := []fleet.Query{{Entity: entity, Path: field}}
+	if len(path) > 0 {
+		queries = append(queries, fleet.Query{Entity: entity, Path: path[:len(path)-1].String()})
+	}
+	places, err := want.Fleet.LocateAll(ctx, queries)
+	if err != nil {
+		return view.Why{}, err
+	}
+	if len(path) > 0 && slices.Equal(places[0], places[1]) { // nothing sets it, so the answer is what would hold it
+		return view.Why{}, fmt.Errorf("%s has no field %s, or nothing sets it", entity, field)
+	}
+	return view.Why{Address: entity, Entity: entity, Leaves: []view.WhyLeaf{{Path: field, Places: placesOf(places[0])}}}, nil
+}
+
+// manyNames is how many addresses a suggestion lists.
+const manyNames = 8
+
+// unknown is the error for an address that is none, with those that contain it.
+func unknown(want reconcile.Desired, address string) error {
+	var like []string
+	for _, entity := range want.Fleet.Entities() {
+		if strings.Contains(entity, address) {
+			like = append(like, entity)
+		}
+	}
+	for o := range want.Set.All() {
+		if name := o.ID.String(); strings.Contains(name, address) {
+			like = append(like, name)
+		}
+	}
+	hint := "`millwright render` lists all objects"
+	if len(like) > 0 {
+		hint = "these contain it:\n  " + strings.Join(like[:min(len(like), manyNames)], "\n  ")
+	}
+	if more := len(like) - manyNames; more > 0 {
+		hint += fmt.Sprintf("\n  and %d more", more)
+	}
+	return fmt.Errorf("%s is neither an object that the fleet wants nor an entity of it; %s", address, hint)
 }
 
 func placesOf(found []fleet.Place) []view.Place {

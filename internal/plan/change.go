@@ -81,8 +81,10 @@ type Field struct {
 	Path state.Path `json:"-"`
 	// Name is Path as text.
 	Name string `json:"path"`
-	// Old is what is there (nil: nothing), New what is wanted (nil: nothing of ours).
-	Old, New any `json:",omitempty"`
+	// Old is what is there; nil: nothing.
+	Old any `json:"old,omitempty"`
+	// New is what is wanted; nil: nothing of ours.
+	New any `json:"new,omitempty"`
 	// Sensitive values are never printed.
 	Sensitive bool         `json:"sensitive,omitempty"`
 	Origin    state.Origin `json:"origin,omitzero"`

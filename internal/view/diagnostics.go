@@ -2,10 +2,12 @@ package view
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
 	"strings"
+	"unicode/utf8"
 
 	"millwright.dev/millwright/internal/diag"
 )
@@ -14,39 +16,40 @@ import (
 // ends with how many there are. Files is where the lines are read from; nil leaves them out.
 func Diagnostics(w io.Writer, found diag.List, files fs.FS, s Style) error {
 	p := printer{w: w}
+	var last diag.Pos
 	for _, d := range found {
 		colour := bad
 		if d.Severity == diag.Warning {
 			colour = caution
 		}
 		if d.Pos.IsValid() {
-			p.f("%s: ", s.paint(strong, d.Pos.String()))
+			p.f("%s: ", s.paint(strong, s.pos(d.Pos)))
 		}
-		p.f("%s: %s  [%s]\n", s.paint(colour, d.Severity.String()), d.Summary, d.Code)
-		if line, ok := sourceLine(files, d.Pos); ok {
-			p.f("%6d │ %s\n", d.Pos.Line, line)
-			p.f("       │ %s%s\n", padding(line, d.Pos.Column), s.paint(colour, "^"))
+		p.f("%s: %s", s.paint(colour, d.Severity), d.Summary)
+		if d.Code != "" {
+			p.f("  [%s]", d.Code)
 		}
+		p.f("\n")
+		if d.Pos != last { // several findings at one place show it once
+			excerpt(&p, files, d.Pos, s.paint(colour, "^"))
+		}
+		last = d.Pos
 		for _, r := range d.Related {
-			p.f("    %s  %s\n", r.Pos, r.Message)
+			p.f("    %s  %s\n", s.pos(r.Pos), r.Message)
 		}
 		if d.Hint != "" {
 			p.f("  hint: %s\n", d.Hint)
 		}
 	}
-	errors, warnings := count(found)
-	switch {
-	case errors > 0 && warnings > 0:
-		p.f("%s, %s\n", plural(errors, "error"), plural(warnings, "warning"))
-	case errors > 0:
-		p.f("%s\n", plural(errors, "error"))
-	case warnings > 0:
-		p.f("%s\n", plural(warnings, "warning"))
+	if len(found) > 0 {
+		p.f("%s\n", tally(found))
 	}
 	return p.err
 }
 
-func count(found diag.List) (errors, warnings int) {
+// tally says how many findings there are.
+func tally(found diag.List) string {
+	errors, warnings := 0, 0
 	for _, d := range found {
 		if d.Severity == diag.Warning {
 			warnings++
@@ -54,11 +57,31 @@ func count(found diag.List) (errors, warnings int) {
 			errors++
 		}
 	}
-	return errors, warnings
+	switch {
+	case warnings == 0:
+		return plural(errors, "error")
+	case errors == 0:
+		return plural(warnings, "warning")
+	}
+	return plural(errors, "error") + ", " + plural(warnings, "warning")
 }
 
-// longestLine bounds what of a hostile file gets on a terminal.
-const longestLine = 160
+// excerpt prints the line that a position names, and a caret below the column.
+func excerpt(p *printer, files fs.FS, pos diag.Pos, caret painted) {
+	line, ok := sourceLine(files, pos)
+	if !ok {
+		return
+	}
+	at := min(max(pos.Column-1, 0), len(line)) // columns count bytes
+	before, after := clean(line[:at]), clean(line[at:])
+	if n := utf8.RuneCountInString(before); n > longest-8 {
+		before = "…" + string([]rune(before)[n-longest/2:])
+	}
+	p.f("%6d │ %s%s\n", pos.Line, before, cut(after))
+	if pos.Column > 0 {
+		p.f("       │ %s%s\n", strings.Repeat(" ", utf8.RuneCountInString(before)), caret)
+	}
+}
 
 // sourceLine is the line that a position names, if it can be shown.
 func sourceLine(files fs.FS, pos diag.Pos) (string, bool) {
@@ -70,36 +93,16 @@ func sourceLine(files fs.FS, pos diag.Pos) (string, bool) {
 		return "", false
 	}
 	defer func() { _ = file.Close() }()
-	scanner := bufio.NewScanner(file)
+	scanner := bufio.NewScanner(file) // which gives up at a line of 64 KiB
 	for n := 1; scanner.Scan(); n++ {
 		if n == pos.Line {
-			line := strings.ToValidUTF8(scanner.Text(), "?")
-			if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' }) {
-				return "", false // control characters could paint over the terminal
-			}
-			return line[:min(len(line), longestLine)], true
+			return scanner.Text(), true
 		}
 	}
 	return "", false
 }
 
-// padding is as wide as the part of a line before a column, tabs kept.
-func padding(line string, column int) string {
-	var b strings.Builder
-	for i, r := range line {
-		if i >= column-1 {
-			break
-		}
-		if r == '\t' {
-			b.WriteRune('\t')
-		} else {
-			b.WriteByte(' ')
-		}
-	}
-	return b.String()
-}
-
-// diagnosticsDocument is the JSON form of findings.
+// diagnosticsDocument is the JSON form of findings. Its files are named from the fleet's root.
 type diagnosticsDocument struct {
 	Version  int             `json:"version"`
 	Valid    bool            `json:"valid"`
@@ -121,23 +124,32 @@ func DiagnosticsJSON(w io.Writer, found diag.List) error {
 }
 
 // DiagnosticsGitHub writes findings as workflow commands, which GitHub shows at the lines of a pull
-// request.
-func DiagnosticsGitHub(w io.Writer, found diag.List) error {
+// request. A finding without a place is shown beside the run.
+func DiagnosticsGitHub(w io.Writer, found diag.List, s Style) error {
 	p := printer{w: w}
 	for _, d := range found {
 		message := d.Summary
 		for _, r := range d.Related {
-			message += fmt.Sprintf("\n%s %s", r.Pos, r.Message)
+			message += fmt.Sprintf("\n%s %s", s.pos(r.Pos), r.Message)
 		}
 		if d.Hint != "" {
 			message += "\nhint: " + d.Hint
 		}
-		p.f("::%s file=%s,line=%d,col=%d,title=%s::%s\n", d.Severity, githubProperty(d.Pos.File), d.Pos.Line, d.Pos.Column, githubProperty(d.Code), githubData(message))
+		at := s.pos(d.Pos)
+		p.f("::%s ", d.Severity)
+		if at.File != "" {
+			p.f("file=%s,", githubProperty(at.File))
+		}
+		if at.Line > 0 {
+			p.f("line=%d,col=%d,", at.Line, max(at.Column, 1))
+		}
+		p.f("title=%s::%s\n", githubProperty(cmp.Or(d.Code, "millwright")), githubData(message))
 	}
 	return p.err
 }
 
-// githubData and githubProperty escape what GitHub's workflow commands give a meaning to.
+// githubData and githubProperty escape what GitHub's workflow commands give a meaning to: a line
+// break would end the command and let what follows begin another one.
 func githubData(s string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
 }

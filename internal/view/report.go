@@ -3,67 +3,142 @@ package view
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/report"
 )
 
-// ReportText prints how a fleet stands: one line of counts, alarms, then everything that is not in
-// sync, the worst first.
+// worstFirst are the statuses that somebody should look at, in the order in which they should.
+var worstFirst = []plan.Status{plan.Failed, plan.Unknown, plan.Held, plan.Orphaned, plan.Missing, plan.Drifted, plan.Pending, plan.Progressing}
+
+const (
+	// stale is the age at which a report says loudly how old it is: no agent works that slowly.
+	stale = 10 * time.Minute
+	// manyUnderWay is how many objects that are merely under way are listed.
+	manyUnderWay = 12
+	// manyErrors is how many lines are shown of why a commit is refused.
+	manyErrors = 10
+)
+
+// ReportText prints how a fleet stands: what is in force, alarms, one line of counts, then everything
+// that is not in sync, the worst first.
 func ReportText(w io.Writer, r report.Report, now time.Time, s Style) error {
 	p := printer{w: w}
-	commit := r.Source.Commit
-	if len(commit) > 12 {
-		commit = commit[:12]
+	p.f("%s in force", s.paint(strong, shortCommit(r.Source.Commit)))
+	if r.Source.Subject != "" {
+		p.f(" (%s)", value(r.Source.Subject))
 	}
-	if commit == "" {
-		commit = "no commit"
+	p.f(", seen %s\n", ago(now, r.Time))
+	if now.Sub(r.Time) > stale {
+		p.f("%s this report is old: nobody has looked since; is the agent running?\n", s.paint(bad, "!"))
 	}
-	p.f("%s in force, seen %s ago%s\n", s.paint(strong, commit), age(now, r.Time), subject(r.Source.Subject))
-	if r.Source.Error != "" {
-		p.f("%s the newest commit is not in force: %s\n", s.paint(bad, "!"), strings.ReplaceAll(r.Source.Error, "\n", "\n  "))
-		if !r.Source.Fetched.IsZero() {
-			p.f("  the source was last read %s ago\n", age(now, r.Source.Fetched))
+	sourceError(&p, r.Source, now, s)
+	for _, a := range r.Alarms {
+		p.f("%s isolation: %s\n", s.paint(bad, "!"), sentence(a))
+	}
+	p.f("%s", counts(r.Counts))
+	if !r.Complete {
+		p.f("  %s", s.paint(caution, "(incomplete: not everything could be read)"))
+	}
+	p.f("\n")
+
+	items := inOrder(r)
+	width := 0
+	for _, i := range items {
+		width = max(width, min(utf8.RuneCountInString(clean(i.Address)), 80))
+	}
+	for _, u := range r.Unreachable {
+		width = max(width, min(utf8.RuneCountInString(clean(u.Target)), 80))
+	}
+	for _, u := range r.Unreachable {
+		row(&p, "unreachable", caution, u.Target, width, since(now, u.Since), s)
+		p.f("      %s\n", sentence(u.Why))
+		if n := hidden(r, u.Target); n > 0 {
+			p.f("      %s there %s unknown\n", plural(n, "object"), isAre(n))
 		}
 	}
-	for _, a := range r.Alarms {
-		p.f("%s isolation: %s\n", s.paint(bad, "!"), a)
-	}
-	p.f("%s\n", counts(r.Counts))
-	for _, u := range r.Unreachable {
-		p.f("  %-11s %s  %s  since %s\n", s.paint(caution, "unreachable"), u.Target, value(u.Why), clock(u.Since))
-	}
-	for _, status := range []plan.Status{plan.Failed, plan.Unknown, plan.Held, plan.Orphaned, plan.Missing, plan.Drifted, plan.Pending, plan.Progressing} {
-		for _, i := range r.Items {
-			if i.Status == status {
-				item(&p, i, s)
+	underWay := 0
+	for _, i := range items {
+		if i.Status == plan.Progressing {
+			if underWay++; underWay > manyUnderWay {
+				continue
 			}
 		}
+		row(&p, string(i.Status), statusColour(i.Status), i.Address, width, since(now, i.Since), s)
+		item(&p, i, s)
+	}
+	if more := underWay - manyUnderWay; more > 0 {
+		p.f("  and %d more under way\n", more)
 	}
 	return p.err
 }
 
+// sourceError says why the newest commit is not in force.
+func sourceError(p *printer, source report.Source, now time.Time, s Style) {
+	if source.Error == "" {
+		return
+	}
+	newest := "the newest commit"
+	if source.Refused != "" {
+		newest += " " + shortCommit(source.Refused)
+	}
+	lines := strings.Split(strings.TrimSpace(source.Error), "\n")
+	more := len(lines) - manyErrors
+	lines = lines[:min(len(lines), manyErrors)]
+	p.f("%s %s is not in force: %s\n", s.paint(bad, "!"), newest, sentence(lines[0]))
+	for _, line := range lines[1:] {
+		p.f("    %s\n", sentence(line))
+	}
+	if more > 0 {
+		p.f("    and %d more; `millwright validate` shows all\n", more)
+	}
+	if !source.Fetched.IsZero() {
+		p.f("  the source was last read %s\n", ago(now, source.Fetched))
+	}
+}
+
+// inOrder are the items to list, the worst first. What is unknown because its target cannot be
+// reached is told once, with the target.
+func inOrder(r report.Report) []report.Item {
+	items := slices.DeleteFunc(slices.Clone(r.Items), func(i report.Item) bool {
+		return i.Status == plan.Unknown && slices.ContainsFunc(r.Unreachable, func(u report.Unreachable) bool { return at(i, u.Target) })
+	})
+	slices.SortStableFunc(items, func(a, b report.Item) int {
+		return slices.Index(worstFirst, a.Status) - slices.Index(worstFirst, b.Status)
+	})
+	return items
+}
+
+func at(i report.Item, target string) bool { return strings.HasPrefix(i.Address, target+"/") }
+
+// hidden counts the items that are told with their target.
+func hidden(r report.Report, target string) int {
+	n := 0
+	for _, i := range r.Items {
+		if i.Status == plan.Unknown && at(i, target) {
+			n++
+		}
+	}
+	return n
+}
+
+// row is the first line of an item: status, address, since when.
+func row(p *printer, status, colour, address string, width int, since string, s Style) {
+	p.f("  %s%s  %-*s  %s\n", s.paint(colour, status), strings.Repeat(" ", max(0, len("unreachable")-len(status))), width, address, since)
+}
+
 func item(p *printer, i report.Item, s Style) {
-	p.f("  %-11s %s  since %s\n", s.paint(statusColour(i.Status), string(i.Status)), i.Address, clock(i.Since))
 	if i.Action != plan.Create && i.Status != plan.Progressing {
-		for _, f := range i.Fields {
-			p.f("      %s: want %s, have %s%s\n", f.Name, value(f.New), value(f.Old), attributed(f, i))
-		}
+		fields(p, i.Fields, func(f plan.Field) string {
+			have, want := masked(f)
+			return "want " + want + ", have " + have + attributed(f, i)
+		})
 	}
-	for _, h := range i.Held {
-		p.f("      held by %s: %s\n", h.By, value(h.Why))
-		if h.Until != "" {
-			p.f("        until %s\n", h.Until)
-		}
-	}
-	for _, wait := range i.Waits {
-		p.f("      waits for %s\n", wait)
-	}
-	if i.Note != "" {
-		p.f("      %s\n", value(i.Note))
-	}
+	explain(p, i.Held, i.Waits, i.Note, s)
 }
 
 // attributed says who made a field drift; where the system does not tell, it says that.
@@ -71,10 +146,8 @@ func attributed(f plan.Field, i report.Item) string {
 	if text := who(f); text != "" {
 		return text
 	}
-	for _, c := range i.Causes {
-		if c == plan.CauseDrift {
-			return "  by: not told"
-		}
+	if slices.Contains(i.Causes, plan.CauseDrift) {
+		return "  by: not told"
 	}
 	return ""
 }
@@ -83,46 +156,57 @@ func statusColour(st plan.Status) string {
 	switch st {
 	case plan.Failed, plan.Missing, plan.Orphaned:
 		return bad
-	case plan.InSync:
-		return good
 	}
 	return caution
 }
 
 func counts(by map[plan.Status]int) string {
 	var parts []string
-	for _, st := range []plan.Status{plan.InSync, plan.Progressing, plan.Pending, plan.Drifted, plan.Missing, plan.Orphaned, plan.Held, plan.Unknown, plan.Failed} {
+	if n := by[plan.InSync]; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s", n, plan.InSync))
+	}
+	for _, st := range slices.Backward(worstFirst) {
 		if n := by[st]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, st))
 		}
 	}
 	if len(parts) == 0 {
-		return "nothing is owned yet"
+		return "no objects"
 	}
 	return strings.Join(parts, ", ")
 }
 
-func subject(s string) string {
-	if s == "" {
-		return ""
+func isAre(n int) string {
+	if n == 1 {
+		return "is"
 	}
-	return fmt.Sprintf("  (%s)", value(s))
+	return "are"
 }
 
-func clock(t time.Time) string { return t.UTC().Format("15:04:05Z") }
+// since is a time of day, with the date if that is not today's.
+func since(now, t time.Time) string {
+	now, t = now.UTC(), t.UTC()
+	switch {
+	case t.IsZero():
+		return ""
+	case now.Format(time.DateOnly) == t.Format(time.DateOnly):
+		return "since " + t.Format(time.TimeOnly) + "Z"
+	}
+	return "since " + t.Format("2006-01-02 15:04") + "Z"
+}
 
-// age is a duration in the largest unit that says enough.
-func age(now, t time.Time) string {
-	switch d := now.Sub(t); {
+// ago is how long ago something was, in the largest unit that says enough.
+func ago(now, t time.Time) string {
+	d := now.Sub(t)
+	switch {
 	case t.IsZero():
 		return "never"
 	case d < time.Minute:
-		return fmt.Sprintf("%d s", max(0, int(d.Seconds())))
+		return fmt.Sprintf("%d s ago", max(0, int(d.Seconds())))
 	case d < time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	default:
-		return fmt.Sprintf("%d days", int(d.Hours()/24))
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
 	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
 }

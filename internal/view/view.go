@@ -1,14 +1,22 @@
-// Package view turns values into what people and programs read: text, JSON, YAML, Markdown and GitHub
-// annotations. A view takes a value and a writer; it does not know where the value came from.
+// Package view turns values into what people and programs read: text, JSON, YAML and GitHub
+// annotations. A view takes a value and a writer; it does not know where the value came from. Begin
+// with the function of the value at hand: [Diagnostics], [PlanText], [ReportText], [WhyText], [SetYAML].
+//
+// What a fleet or a target says may be hostile: text written here never carries control characters or
+// invisible ones to a terminal, whoever put them into a value.
 package view
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"millwright.dev/millwright/internal/diag"
 )
 
 // FormatVersion is the version of every JSON document that is written here; it is raised when a
@@ -19,6 +27,9 @@ const FormatVersion = 1
 type Style struct {
 	// Colour: the writer is a terminal and NO_COLOR is not set.
 	Colour bool
+	// Base leads from where the reader is to the fleet's root, so that the names of files can be
+	// opened; empty where the reader is there.
+	Base string
 }
 
 // The colours, by meaning.
@@ -30,27 +41,54 @@ const (
 	strong  = "1"
 )
 
-func (s Style) paint(code, text string) string {
-	if !s.Colour || text == "" {
-		return text
+// paint colours a text, which is made safe first.
+func (s Style) paint(code string, text any) painted {
+	safe := clean(fmt.Sprint(text))
+	if !s.Colour || safe == "" {
+		return painted(safe)
 	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
+	return painted("\x1b[" + code + "m" + safe + "\x1b[0m")
 }
 
-// JSON writes a value as indented JSON with a final newline.
+// pos is a position as the reader can open it. The built-in schema is no file of theirs.
+func (s Style) pos(p diag.Pos) diag.Pos {
+	if s.Base != "" && p.File != "" && !strings.HasPrefix(p.File, "schema/") {
+		p.File = path.Join(s.Base, p.File)
+	}
+	return p
+}
+
+// JSON writes a value as indented JSON with a final newline. Characters that a terminal would obey or
+// not show are escaped.
 func JSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
+	text, err := encode(v)
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	if err != nil {
 		return fmt.Errorf("write JSON: %w", err)
 	}
 	return nil
 }
 
-// YAML writes a value as one YAML document.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, err
+	}
+	return escapeJSON(b.Bytes()), nil
+}
+
+// YAML writes a value as one YAML document. One that holds characters which YAML would write as they
+// are and a terminal would not show is written in JSON's form, which is YAML too.
 func YAML(w io.Writer, v any) error {
 	text, err := yaml.Marshal(v)
+	if err == nil && hasUnsafe(text) {
+		text, err = encode(v)
+	}
 	if err == nil {
 		_, err = w.Write(text)
 	}
@@ -58,45 +96,4 @@ func YAML(w io.Writer, v any) error {
 		return fmt.Errorf("write YAML: %w", err)
 	}
 	return nil
-}
-
-// printer remembers the first error of a sequence of writes, so that a view reads as what it prints.
-type printer struct {
-	w   io.Writer
-	err error
-}
-
-func (p *printer) f(format string, args ...any) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format, args...)
-	}
-}
-
-// plural is "1 machine", "2 machines".
-func plural(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
-}
-
-// value is a value on one line, as people write it, cut where it gets long.
-func value(v any) string {
-	const longest = 96
-	if v == nil {
-		return "(nothing)"
-	}
-	text, ok := v.(string)
-	if !ok {
-		encoded, err := json.Marshal(v)
-		if err != nil {
-			return fmt.Sprint(v)
-		}
-		text = string(encoded)
-	}
-	text = strings.ReplaceAll(text, "\n", "⏎")
-	if runes := []rune(text); len(runes) > longest {
-		return string(runes[:longest-1]) + "…"
-	}
-	return text
 }

@@ -1,7 +1,11 @@
 package view
 
 import (
+	"fmt"
 	"io"
+	"io/fs"
+	"strings"
+	"unicode/utf8"
 
 	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/state"
@@ -30,45 +34,98 @@ type Place struct {
 	Default bool     `json:"default,omitempty"`
 }
 
-// WhyText prints each value with the places that made it so, the author's before the schema's.
-func WhyText(w io.Writer, y Why, s Style) error {
+// WhyText prints the places that made values what they are. For one value these are all of them, the
+// author's before the schema's, each with what stands there in files; for several it is the first of
+// each, which the others lead from, and values of one place stand together.
+func WhyText(w io.Writer, y Why, files fs.FS, s Style) error {
 	p := printer{w: w}
+	if len(y.Leaves) == 1 {
+		whyOne(&p, y, y.Leaves[0], files, s)
+		return p.err
+	}
 	p.f("%s", s.paint(strong, y.Address))
 	if y.Entity != y.Address {
 		p.f("  for %s", y.Entity)
 	}
 	p.f("\n")
-	for _, leaf := range y.Leaves {
-		switch {
-		case leaf.Path != "" && leaf.Origin.Entity != "":
-			p.f("  %s = %s\n", leaf.Path, value(leaf.Value))
-		case leaf.Path != "":
-			p.f("  %s\n", leaf.Path)
+	for _, group := range byPlace(y.Leaves) {
+		width := 0
+		for _, leaf := range group {
+			width = max(width, min(utf8.RuneCountInString(clean(leaf.Path)), 40))
 		}
-		for i, place := range leaf.Places {
-			note := ""
-			switch {
-			case i == 0 && leaf.Origin.Entity != "":
-				note = "  " + field(leaf.Origin)
-			case place.Default:
-				note = "  schema, default"
-			case place.Schema:
-				note = "  schema"
-			}
-			p.f("      %s%s\n", place.Pos, s.paint(faint, note))
+		for _, leaf := range group {
+			p.f("  %-*s = %s\n", width, leaf.Path, value(leaf.Value))
 		}
+		p.f("      %s\n", s.paint(faint, strings.TrimSpace(firstPlace(group[0], s)+"  "+from(group[0]))))
 	}
 	return p.err
 }
 
-// field is an origin as people read it, with how the value was derived from it.
-func field(o state.Origin) string {
-	text := o.Entity
-	if o.Field != "" {
-		text += "." + o.Field
+func whyOne(p *printer, y Why, leaf WhyLeaf, files fs.FS, s Style) {
+	name := y.Address
+	if leaf.Path != "" {
+		name += "." + leaf.Path
 	}
-	if o.Note != "" {
-		text += "  (" + o.Note + ")"
+	p.f("%s", s.paint(strong, name))
+	if leaf.Origin.Entity != "" {
+		p.f(" = %s\n  from %s", value(leaf.Value), from(leaf))
+	}
+	p.f("\n")
+	width := 0
+	for _, place := range leaf.Places {
+		width = max(width, utf8.RuneCountInString(s.pos(place.Pos).String()))
+	}
+	for _, place := range leaf.Places {
+		p.f("  %-*s  ", width, s.pos(place.Pos))
+		line, ok := sourceLine(files, place.Pos)
+		switch {
+		case place.Default:
+			p.f("%s\n", s.paint(faint, "the schema's default"))
+		case place.Schema:
+			p.f("%s\n", s.paint(faint, "the schema's rule"))
+		case ok:
+			p.f("%s\n", cut(clean(strings.TrimSpace(line))))
+		default:
+			p.f("\n")
+		}
+	}
+}
+
+// byPlace groups leaves that come of the same field and place, in the order of their first.
+func byPlace(leaves []WhyLeaf) [][]WhyLeaf {
+	index := map[string]int{}
+	var groups [][]WhyLeaf
+	for _, leaf := range leaves {
+		key := firstPlace(leaf, Style{}) + " " + from(leaf)
+		n, ok := index[key]
+		if !ok {
+			n = len(groups)
+			index[key] = n
+			groups = append(groups, nil)
+		}
+		groups[n] = append(groups[n], leaf)
+	}
+	return groups
+}
+
+func firstPlace(leaf WhyLeaf, s Style) string {
+	if len(leaf.Places) == 0 {
+		return ""
+	}
+	return s.pos(leaf.Places[0].Pos).String()
+}
+
+// from is an origin as people read it, with how the value follows from it.
+func from(leaf WhyLeaf) string {
+	text := leaf.Origin.Entity
+	if leaf.Origin.Field != "" {
+		text += "." + leaf.Origin.Field
+	}
+	if len(leaf.Places) > 0 && leaf.Places[0].Default {
+		text += ", by default"
+	}
+	if leaf.Origin.Note != "" {
+		text = fmt.Sprintf("%s: %s", text, leaf.Origin.Note)
 	}
 	return text
 }
