@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,7 +85,7 @@ func (c *connection) open(log *slog.Logger) (*live, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the control plane cluster: %w", err)
 	}
-	cluster, err := kubernetes.New(state.ControlPlane, config, kubernetes.Options{})
+	cluster, err := kubernetes.New(state.ControlPlane, config, kubernetes.Options{Fleet: c.namespace}) // for the lease alone: it marks nothing
 	if err != nil {
 		return nil, err
 	}
@@ -135,8 +136,8 @@ func (c *connection) management(anyCertificate bool) (*http.Transport, error) {
 	}
 	if c.proxy != "" {
 		proxy, err := url.Parse(c.proxy)
-		if err != nil || proxy.Host == "" {
-			return nil, fmt.Errorf("--management-proxy %q is no URL of a proxy, like http://127.0.0.1:3128", c.proxy)
+		if err != nil || proxy.Host == "" || !slices.Contains([]string{"http", "https", "socks5"}, proxy.Scheme) {
+			return nil, errors.New("--management-proxy is no URL of a proxy, like http://127.0.0.1:3128 or socks5://127.0.0.1:1080") // which may hold a password
 		}
 		t.Proxy = http.ProxyURL(proxy)
 	}
