@@ -7,6 +7,7 @@ package gate
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,24 +25,64 @@ type World struct {
 	Namespace string
 }
 
-// Isolation says whether a change would bring a machine to a tenant too early, and why. It concerns
-// the creation of a server cluster's member and of a host's pool label, which is what Platform claims
-// by; for every other change it is open.
+// poolLabel is the label of a host by which Platform claims it: <tenant>.<cluster>.<pool>.
+const poolLabel = "millwright.dev/pool"
+
+// Isolation says whether a change would bring a machine to a tenant too early, and why. It concerns a
+// server cluster's member that would become a dedicated one, and a host's pool label, which is what
+// Platform claims by; for every other change it is open.
 func Isolation(w World, c plan.Change) (why string, open bool) {
-	if c.Action != plan.Create && c.Action != plan.Adopt {
+	if c.Action != plan.Create && c.Action != plan.Adopt && c.Action != plan.Update {
 		return "", true
 	}
 	tenant := tenantOf(c.Entity)
 	if cluster, machine, ok := kinds.Membership(c.ID); ok {
+		if c.Action == plan.Update && c.Live != nil && c.Live.Value["shared"] != true {
+			return "", true // it is in there already
+		}
 		if why, ok := detached(w, c.ID, cluster, machine); !ok {
+			return why, false
+		}
+		if why, ok := unoffered(w, machine, tenant); !ok {
 			return why, false
 		}
 		return free(w, machine, tenant)
 	}
 	if c.ID.Target == w.Hosts && strings.HasPrefix(c.ID.Part, "pool/") {
+		word := strings.Split(c.ID.Part, "/") // pool/<tenant>/<cluster>/<pool>
+		// That it is in its own segment, and that this can be read, is what the label's edge asks for.
+		if why, ok := elsewhere(w, c.ID.Name, strings.Join(word[1:min(3, len(word))], "-")); !ok {
+			return why, false
+		}
 		return free(w, c.ID.Name, tenant)
 	}
 	return "", true
+}
+
+// elsewhere: no controller that was read has the machine in a segment other than this.
+func elsewhere(w World, machine, cluster string) (why string, ok bool) {
+	for _, in := range segments(w)[machine] {
+		if in != cluster {
+			return fmt.Sprintf("%s is still in the segment of server cluster %s", machine, in), false
+		}
+	}
+	return "", true
+}
+
+// segments are the server clusters that each machine is a dedicated member of, sorted.
+func segments(w World) map[string][]string {
+	in := map[string][]string{}
+	for _, live := range w.Live {
+		for _, o := range live.Objects {
+			if cluster, machine, ok := kinds.Membership(o.ID); ok && o.Value["shared"] != true {
+				in[machine] = append(in[machine], cluster)
+			}
+		}
+	}
+	for _, clusters := range in {
+		slices.Sort(clusters)
+	}
+	return in
 }
 
 // tenantOf reads the tenant out of "pool/<tenant>/<cluster>/<pool>".
@@ -53,24 +94,28 @@ func tenantOf(entity string) string {
 	return word[1]
 }
 
-// detached: the machine is a dedicated member of no other server cluster of its controller.
+// detached: the machine's controller was read whole, and has it as a dedicated member of no other
+// server cluster; nor has any other controller.
 func detached(w World, id state.ID, cluster, machine string) (why string, ok bool) {
 	live, seen := w.Live[id.Target]
 	if !seen || live.Err != nil {
 		return fmt.Sprintf("the networks of %s could not be read", machine), false
 	}
-	for other, err := range live.Unknown {
+	for _, other := range slices.SortedFunc(maps.Keys(live.Unknown), state.ID.Compare) {
 		if other.Kind == id.Kind {
-			return fmt.Sprintf("%s could not be read: %v", other, err), false
+			return fmt.Sprintf("%s could not be read: %v", other, live.Unknown[other]), false
 		}
 	}
-	for _, other := range sorted(live.Objects) {
-		in, m, ok := kinds.Membership(other.ID)
-		if ok && m == machine && in != cluster && other.Value["shared"] != true {
-			return fmt.Sprintf("%s is still in the segment of server cluster %s", machine, in), false
-		}
+	return elsewhere(w, machine, cluster)
+}
+
+// unoffered: no other tenant's Platform project can claim the host.
+func unoffered(w World, machine, tenant string) (why string, ok bool) {
+	host, why, ok := w.host(machine)
+	if pool := kinds.Text(host.Value, "metadata", "labels", poolLabel); ok && pool != "" && !strings.HasPrefix(pool, tenant+".") {
+		return fmt.Sprintf("%s is still offered to pool %s", machine, pool), false
 	}
-	return "", true
+	return why, ok
 }
 
 // free: the host is nobody's and clean, or is already that tenant's own.
@@ -117,20 +162,41 @@ func Sanitised(host state.LiveObject) (why string, ok bool) {
 	case host.Deleting:
 		return fmt.Sprintf("%s is being deleted", name), false
 	}
-	provisioned := operation(host, "provision", "start")
-	if provisioned.IsZero() {
-		return "", true
+	started, err1 := operation(host, "provision", "start")
+	ended, err2 := operation(host, "provision", "end")
+	cleaned, err3 := operation(host, "deprovision", "end")
+	if err := cmp.Or(err1, err2, err3); err != nil {
+		return fmt.Sprintf("the history of %s cannot be read: %v", name, err), false
 	}
-	if cleaned := operation(host, "deprovision", "end"); !cleaned.After(provisioned) {
+	provisioned := started
+	if ended.After(started) {
+		provisioned = ended
+	}
+	if !provisioned.IsZero() && !cleaned.After(provisioned) {
 		return fmt.Sprintf("%s was provisioned at %s and not deprovisioned since", name, provisioned.UTC().Format(time.RFC3339)), false
 	}
 	return "", true
 }
 
-// operation is a time from the host's history; the zero time if it never happened or cannot be read.
-func operation(host state.LiveObject, name, end string) time.Time {
-	t, _ := time.Parse(time.RFC3339, kinds.Text(host.Value, "status", "operationHistory", name, end))
-	return t
+// operation is a time from the host's history; the zero time if it never happened, which Metal3 writes
+// as null or not at all.
+func operation(host state.LiveObject, name, edge string) (time.Time, error) {
+	at := any(host.Value)
+	for _, key := range []string{"status", "operationHistory", name, edge} {
+		m, ok := at.(map[string]any)
+		if !ok {
+			return time.Time{}, fmt.Errorf("%v has no %s", at, key)
+		}
+		if at = m[key]; at == nil {
+			return time.Time{}, nil
+		}
+	}
+	text, _ := at.(string)
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return t, fmt.Errorf("%s %s is %v", name, edge, at)
+	}
+	return t, nil
 }
 
 // Violation is isolation that is broken already, whoever broke it.
@@ -140,26 +206,18 @@ type Violation struct {
 }
 
 // Violations are the machines that are in two tenants' hands at once: dedicated to two segments, or
-// claimed by one tenant while in the segment of another. Segments maps a server cluster to its
+// claimed by one tenant while in the segment of another. Tenants maps a server cluster to its
 // tenant, as far as the fleet knows it.
-func Violations(w World, segments map[string]string) []Violation {
-	in := map[string][]string{}
-	for _, live := range w.Live {
-		for _, o := range sorted(live.Objects) {
-			if cluster, machine, ok := kinds.Membership(o.ID); ok && o.Value["shared"] != true {
-				in[machine] = append(in[machine], cluster)
-			}
-		}
-	}
+func Violations(w World, tenants map[string]string) []Violation {
 	var found []Violation
-	for machine, clusters := range in {
+	for machine, clusters := range segments(w) {
 		if len(clusters) > 1 {
 			found = append(found, Violation{machine, fmt.Sprintf("is dedicated to several segments: %s", strings.Join(clusters, ", "))})
 		}
 		host, _, ok := w.host(machine)
 		consumer := kinds.Text(host.Value, "spec", "consumerRef", "namespace")
 		for _, cluster := range clusters {
-			if tenant, known := segments[cluster]; ok && known && consumer != "" && consumer != "p-"+tenant {
+			if tenant, known := tenants[cluster]; ok && known && consumer != "" && consumer != "p-"+tenant {
 				found = append(found, Violation{machine, fmt.Sprintf("is claimed in %s while in the segment of %s", consumer, cluster)})
 			}
 		}
@@ -168,13 +226,4 @@ func Violations(w World, segments map[string]string) []Violation {
 		return cmp.Or(cmp.Compare(a.Machine, b.Machine), cmp.Compare(a.Why, b.Why))
 	})
 	return found
-}
-
-func sorted(objects map[state.ID]state.LiveObject) []state.LiveObject {
-	list := make([]state.LiveObject, 0, len(objects))
-	for _, o := range objects {
-		list = append(list, o)
-	}
-	slices.SortFunc(list, func(a, b state.LiveObject) int { return a.ID.Compare(b.ID) })
-	return list
 }
