@@ -55,12 +55,13 @@ func small() *fleet.Fleet {
 				"web": tenantCluster("globex-web", 1),
 			}},
 			"old": {DisplayName: "Old", Retired: true, Admins: []string{"idp:old"}, Clusters: map[string]*fleet.Cluster{
-				"lab": tenantCluster("old-lab", 0),
+				"lab": tenantCluster("old-lab", 1),
 			}},
 		},
 		Allocation: fleet.Allocation{
 			"acme":   {"train": {"h100": {"gpu-001", "gpu-002"}}},
 			"globex": {"web": {"h100": {"gpu-003"}}},
+			"old":    {"lab": {"h100": {"gpu-007"}}},
 		},
 	}
 	f.Segments["acme-train"].InfiniBand = &fleet.Partition{PKey: "auto"}
@@ -74,7 +75,7 @@ func small() *fleet.Fleet {
 		"telemetry":    map[string]any{"enabled": true},
 	}
 
-	for i := range 6 {
+	for i := range 7 {
 		f.Machines[fmt.Sprintf("gpu-%03d", i+1)] = machine(i+1, "h100-8x", fleet.ProvisioningMetal3)
 	}
 	f.Machines["gpu-001"].Labels = map[string]string{"example.com/fabric": "leaf-1"}

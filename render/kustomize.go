@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -79,9 +80,19 @@ func (b *bundle) root(dir string) (int, error) {
 	if field := refusedField(k); field != "" {
 		return 0, fmt.Errorf("%s uses %s, which Millwright does not render", file, field)
 	}
+	for _, p := range k.Patches {
+		if err := tame([]byte(p.Patch), file); err != nil {
+			return 0, err
+		}
+	}
 	n := 1
-	for _, name := range namedPaths(k) {
-		more, err := b.add(dir, name)
+	for _, name := range contents(k) {
+		if _, err := b.add(dir, name, false); err != nil {
+			return 0, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	for _, name := range operands(k) {
+		more, err := b.add(dir, name, true)
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", file, err)
 		}
@@ -108,8 +119,9 @@ func (b *bundle) read(file string) (*types.Kustomization, error) {
 // localPath leaves no room for what kustomize takes for an address: schemes, users, queries.
 var localPath = regexp.MustCompile(`^[A-Za-z0-9._][A-Za-z0-9._+/-]*$`)
 
-// add takes up a file or another root that a kustomization names.
-func (b *bundle) add(dir, name string) (roots int, err error) {
+// add takes up a file or another root that a kustomization names; parsed says that kustomize reads
+// the file as YAML.
+func (b *bundle) add(dir, name string, parsed bool) (roots int, err error) {
 	if !localPath.MatchString(name) || strings.HasPrefix(strings.ToLower(name), "github.com") {
 		return 0, fmt.Errorf("%q is no path within the repository; copy what it means into the repository", name)
 	}
@@ -128,40 +140,40 @@ func (b *bundle) add(dir, name string) (roots int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if parsed {
+		if err := tame(text, at); err != nil {
+			return 0, err
+		}
+	}
 	return 0, b.fs.WriteFile("/"+at, text)
 }
 
-// namedPaths are all files and directories that a kustomization names.
-func namedPaths(k *types.Kustomization) []string {
-	var names []string
-	names = append(names, k.Resources...)
-	names = append(names, k.Components...)
-	names = append(names, k.Crds...)
-	names = append(names, k.Configurations...)
+// operands are the files and directories that a kustomization works on.
+func operands(k *types.Kustomization) []string {
+	names := slices.Concat(k.Resources, k.Components, k.Crds, k.Configurations)
 	for _, p := range k.Patches {
 		names = append(names, p.Path)
 	}
 	for _, r := range k.Replacements {
 		names = append(names, r.Path)
 	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
+}
+
+// contents are the files that only become the contents of ConfigMaps.
+func contents(k *types.Kustomization) []string {
+	var names []string
 	for _, g := range k.ConfigMapGenerator {
 		names = append(names, g.EnvSource)
 		names = append(names, g.EnvSources...)
 		for _, f := range g.FileSources { // key=path, or path
-			_, after, keyed := strings.Cut(f, "=")
-			if keyed {
+			if _, after, keyed := strings.Cut(f, "="); keyed {
 				f = after
 			}
 			names = append(names, f)
 		}
 	}
-	var given []string
-	for _, n := range names {
-		if n != "" {
-			given = append(given, n)
-		}
-	}
-	return given
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
 // refusedField is a field in use that would run something, reach outside, make literal Secrets, or

@@ -45,28 +45,46 @@ func (m manifest) defines() (kind string, namespaced, ok bool) {
 	return m.text("spec", "names", "kind") + "." + m.text("spec", "group"), m.text("spec", "scope") == "Namespaced", true
 }
 
-// decode reads all objects in a text of YAML documents; lists are taken apart. It drops what says
-// nothing: empty documents, null fields, an object's status.
+// decode reads all objects in a text of YAML documents.
 func decode(text []byte, file string) ([]manifest, error) {
 	var out []manifest
-	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
-	for {
-		doc, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
+	err := documents(text, file, func(doc []byte) error {
 		var body map[string]any
 		if err := yaml.UnmarshalStrict(doc, &body); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			return err
 		}
 		if len(body) > 0 {
 			out = append(out, manifest{body, file})
 		}
-		if len(out) > maxObjects {
-			return nil, fmt.Errorf("%s holds more than %d objects", file, maxObjects)
+		return nil
+	})
+	return out, err
+}
+
+// tame refuses YAML that does not parse, or that grows out of bounds once its references are followed:
+// the parser here stops at that, kustomize's does not.
+func tame(text []byte, file string) error {
+	return documents(text, file, func(doc []byte) error {
+		var any any
+		return yaml.Unmarshal(doc, &any)
+	})
+}
+
+func documents(text []byte, file string, do func([]byte) error) error {
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
+	for n := 0; ; n++ {
+		doc, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = do(doc)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if n > maxObjects {
+			return fmt.Errorf("%s holds more than %d documents", file, maxObjects)
 		}
 	}
 }

@@ -123,7 +123,11 @@ func pipe(p *parse.PipeNode) {
 			}
 		}
 		if f, ok := c.Args[0].(*parse.IdentifierNode); ok && f.Ident == "tpl" && len(c.Args) > 1 {
-			c.Args[1] = parse.NewIdentifier("(" + meterName + " " + c.Args[1].String() + ")")
+			text := c.Args[1].String()
+			if _, bare := c.Args[1].(*parse.PipeNode); bare {
+				text = "(" + text + ")"
+			}
+			c.Args[1] = parse.NewIdentifier("(" + meterName + " " + text + ")")
 		}
 	}
 }

@@ -1,6 +1,11 @@
 package render
 
-import "millwright.dev/millwright/internal/state"
+import (
+	"strconv"
+	"strings"
+
+	"millwright.dev/millwright/internal/state"
+)
 
 // fields are a map in the making: the keys of one level of a tree.
 type fields = map[string]state.Tree
@@ -42,19 +47,19 @@ func (s source) labels(field string, values map[string]string) fields {
 }
 
 // deep is a value of any shape that stands in a field of the source; each leaf knows its own place.
-func (s source) deep(at state.Path, value any) state.Tree {
-	origin := state.Origin{Entity: string(s), Field: at.String()}
+func (s source) deep(field string, value any) state.Tree {
+	origin := state.Origin{Entity: string(s), Field: field}
 	switch v := value.(type) {
 	case map[string]any:
 		m := fields{}
 		for k, item := range v {
-			m[k] = s.deep(at.Join(k), item)
+			m[k] = s.deep(key(field, k), item)
 		}
 		return state.Tree{Map: m, Origin: origin}
 	case []any:
 		l := make([]state.Tree, len(v))
 		for i, item := range v {
-			l[i] = s.deep(at.Join(state.Index(i)), item)
+			l[i] = s.deep(field+state.Index(i), item)
 		}
 		return state.Tree{List: l, Origin: origin}
 	}
@@ -67,13 +72,13 @@ func node(m fields) state.Tree { return state.Tree{Map: m} }
 // list is a list that is not empty.
 func list(items ...state.Tree) state.Tree { return state.Tree{List: items} }
 
-// key is the path of a key that may hold dots, below a field.
+// key is the path of a key below a field, as internal/fleet locates it: quoted if dots or brackets
+// are in it.
 func key(field, k string) string {
-	at, err := state.ParsePath(field)
-	if err != nil {
-		panic("render: " + err.Error()) // a programming error: fields are written in this package
+	if strings.ContainsAny(k, `."[]`) {
+		k = strconv.Quote(k)
 	}
-	return at.Join(k).String()
+	return field + "." + k
 }
 
 // after are edges to objects that must be there and healthy first.

@@ -30,12 +30,13 @@ func (r *renderer) bmc(name string, m *fleet.Machine) {
 		if direct {
 			mode = state.Own
 		}
-		object("bios", mode, node(fields{"Attributes": source("class/"+m.Class).deep(state.Path{"bios"}, bios)}))
+		object("bios", mode, node(fields{"Attributes": source("class/"+m.Class).deep("bios", bios)}))
 	}
 
 	// A machine without Metal3 is looked at in any case, so that guards know its power. It is expected
 	// to be on when somebody works on it: in service, and either direct or in a pool.
-	_, pooled := r.fleet.PoolOf(name)
+	pool, pooled := r.fleet.PoolOf(name)
+	pooled = pooled && !r.fleet.Tenants[pool.Tenant].Retired
 	expected := m.Lifecycle == fleet.InService && (direct || pooled)
 	switch {
 	case expected:

@@ -19,9 +19,9 @@
 // passed the checks of internal/fleet: what a name refers to is there. The codes of its findings:
 //
 //	MW301  a value or label that only Millwright may set
-//	MW302  the files of a component: missing, too large, links
-//	MW303  a kustomization that cannot be rendered, or not without reaching outside the repository
-//	MW304  a chart that cannot be rendered, or not the same way twice
+//	MW302  a component whose directory is not there
+//	MW303  a kustomization that cannot be rendered, or not out of plain files of the repository
+//	MW304  a chart that cannot be rendered, or not out of plain files, or not the same way twice
 //	MW305  a chart's hook, which nobody would run
 //	MW306  a Secret written out in a stack
 //	MW307  a chart that asks the cluster (a warning: it gets no answer)

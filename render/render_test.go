@@ -81,8 +81,6 @@ func TestEveryLeafHasAnOrigin(t *testing.T) {
 		for path, leaf := range o.Tree.Leaves() {
 			_, ok := set.Entity(leaf.Origin.Entity)
 			require.True(t, ok, "%s: %s comes from %q, which the fleet does not have", o.ID, path, leaf.Origin.Entity)
-			_, err := state.ParsePath(leaf.Origin.Field)
-			require.NoError(t, err, "%s: %s", o.ID, path)
 		}
 	}
 }
@@ -150,7 +148,7 @@ func TestLeaving(t *testing.T) {
 	f.Machines["gpu-002"].Lifecycle = fleet.RMA // although it is allocated
 	set := mustRender(t, f, render.Inputs{})
 	for o := range set.All() {
-		for _, gone := range []string{"gpu-002", "gpu-005", "gpu-006", "p-old", "old-lab"} {
+		for _, gone := range []string{"gpu-002", "gpu-005", "gpu-006", "p-old", "old-lab", "pool/old"} {
 			require.NotContains(t, o.ID.String(), gone)
 		}
 		require.NotEqual(t, "old", o.ID.Name)
@@ -226,7 +224,7 @@ func TestReserved(t *testing.T) {
 		"pool label": {func(f *fleet.Fleet) {
 			f.Machines["gpu-004"].Labels = map[string]string{"millwright.dev/pool": "acme.train.h100"}
 		},
-			`machine/gpu-004.labels["millwright.dev/pool"]`},
+			`machine/gpu-004.labels."millwright.dev/pool"`},
 		"own pools": {func(f *fleet.Fleet) {
 			f.Tenants["acme"].Clusters["train"].Values = map[string]any{"privateNodes": map[string]any{"autoNodes": []any{}}}
 		}, "tenant/acme.cluster.train.values.privateNodes.autoNodes"},

@@ -85,7 +85,7 @@ func (r *renderer) component(cl cluster, s *fleet.Stack, name string, apis []str
 		return done
 	}
 	c := s.Components[name]
-	at := diag.Diagnostic{Path: "stack/" + s.Name + ".component." + name, Pos: s.Pos}
+	at := diag.Diagnostic{Path: "stack/" + s.Name + "." + key("component", name), Pos: s.Pos}
 	manifests, found := r.manifests(c, name, cl.Kubernetes, apis)
 	for _, m := range manifests {
 		found = append(found, m.check()...)

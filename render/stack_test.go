@@ -137,6 +137,9 @@ func TestHostileStacks(t *testing.T) {
 		"much text":             {chart(`{{ range 1000000000000 }}` + strings.Repeat("x", 100000) + `{{ end }}`), "MW304", "bytes"},
 		"repetition":            {chart(`{{ repeat 2000000000 "x" }}`), "MW304", "too often"},
 		"a long list":           {chart(`{{ until 2000000000 }}`), "MW304", "too often"},
+		"bomb of references":    {merge(kustomization("resources: [b.yaml]"), "c/b.yaml", bomb), "MW303", ""},
+		"bomb in a template":    {chart(bomb), "MW304", ""},
+		"bomb in kustomization": {kustomization(bomb), "MW303", ""},
 		"a schema elsewhere":    {merge(chart(""), "c/values.schema.json", `{"properties": {"a": {"$ref": "file:///etc/passwd"}}}`), "MW304", "refers to file:///etc/passwd"},
 		"a missing dependency":  {merge(chart(""), "c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\ndependencies: [{name: d, version: 1.0.0, repository: https://example.com}]\n"), "MW304", "depends on d"},
 		"a newer Kubernetes":    {merge(chart(""), "c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\nkubeVersion: '>=1.99.0'\n"), "MW304", "the cluster runs v1.35.2"},
@@ -167,6 +170,15 @@ func merge(m map[string]string, name, text string) map[string]string {
 	m[name] = text
 	return m
 }
+
+// bomb is small as text, and 10¹⁰ strings once every reference in it is followed.
+var bomb = func() string {
+	text := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\nr0: &r0 x\n"
+	for i := range 10 {
+		text += fmt.Sprintf("r%d: &r%d [%s*r%d]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*r%d, ", i), 9), i)
+	}
+	return text
+}()
 
 // doubling are kustomizations each of which uses the one below twice, by way of two others.
 func doubling() map[string]string {

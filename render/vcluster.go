@@ -116,10 +116,9 @@ func (r *renderer) values(c cluster) state.Tree {
 		"platform":  node(fields{"project": s.fixed(c.tenant)}),
 		"telemetry": node(fields{"enabled": s.fixed(false)}),
 	})
-	at := state.Path{"cluster", c.name, "values"}
-	over := s.deep(at, c.Values)
+	over := s.deep(c.at("values"), c.Values)
 	r.reserved(c, over)
-	return r.overlay(c, base, over, at)
+	return r.overlay(c, base, over, c.at("values"))
 }
 
 // staticPool asks for as many machines as are allocated to a pool, of the pool's own node type.
@@ -187,14 +186,14 @@ func (r *renderer) reserved(c cluster, over state.Tree) {
 }
 
 // overlay merges maps key by key; anything else that stands in over replaces what is in base.
-func (r *renderer) overlay(c cluster, base, over state.Tree, at state.Path) state.Tree {
+func (r *renderer) overlay(c cluster, base, over state.Tree, at string) state.Tree {
 	if base.Map == nil {
 		return over
 	}
 	if over.Map == nil {
 		r.report(diag.Diagnostic{
 			Code: "MW301", Summary: fmt.Sprintf("values of cluster %s/%s may not replace %s as a whole", c.tenant, c.name, at),
-			Hint: "write the keys below it that you mean", Path: string(c.src()) + "." + at.String(), Pos: c.of.Pos,
+			Hint: "write the keys below it that you mean", Path: string(c.src()) + "." + at, Pos: c.of.Pos,
 		})
 		return base
 	}
@@ -204,7 +203,7 @@ func (r *renderer) overlay(c cluster, base, over state.Tree, at state.Path) stat
 	}
 	for k, v := range over.Map {
 		if b, ok := merged[k]; ok {
-			v = r.overlay(c, b, v, at.Join(k))
+			v = r.overlay(c, b, v, key(at, k))
 		}
 		merged[k] = v
 	}
