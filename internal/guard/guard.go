@@ -73,11 +73,20 @@ func (in Input) observeOnly(c *plan.Change) {
 // observed finds the reason for an object that Git no longer wants, and that therefore cannot say so
 // itself.
 func (in Input) observed(c *plan.Change) string {
-	if o, ok := in.Fleet.Policy.ObserveOnly[Kind(c.ID)]; ok {
-		return o.Reason
+	for _, kind := range []string{Kind(c.ID.Whole()), Kind(c.ID)} {
+		if o, ok := in.Fleet.Policy.ObserveOnly[kind]; ok {
+			return o.Reason
+		}
 	}
-	if site, ok := in.Fleet.Sites[c.ID.Target.Name]; ok && c.ID.Target.System == state.Netris && site.ObserveOnly != nil {
-		return site.ObserveOnly.Reason
+	site := ""
+	if m, ok := in.machine(c.ID); ok {
+		site = m.Site
+	}
+	if c.ID.Target.System == state.Netris {
+		site = c.ID.Target.Name
+	}
+	if s, ok := in.Fleet.Sites[site]; ok && s.ObserveOnly != nil {
+		return s.ObserveOnly.Reason
 	}
 	for name, t := range in.Fleet.Tenants {
 		if t.ObserveOnly != nil && belongsTo(c.Entity, name) {
@@ -125,20 +134,25 @@ func (in Input) fight(c *plan.Change) {
 }
 
 // deletionQuota holds all deletions if there are too many: half a mistake is no better than a whole.
+// What cannot be read now counts too, since it would be deleted as soon as it can.
 func (in Input) deletionQuota(p *plan.Plan) {
 	var goes []*plan.Change
-	each(p, func(c *plan.Change) {
-		if c.Action == plan.Delete && len(c.Held) == 0 {
+	hidden := 0
+	for i := range p.Changes {
+		switch c := &p.Changes[i]; {
+		case c.Action == plan.Delete && len(c.Held) == 0:
 			goes = append(goes, c)
+		case c.Status == plan.Unknown && c.Want == nil && c.Owned != nil && kinds.Of(c.ID).Release == kinds.Delete:
+			hidden++
 		}
-	})
-	quota := in.Fleet.Policy.Deletions
-	if len(goes) <= quota.Max && len(goes)*100 <= quota.Percent*max(in.Owned, 1) {
+	}
+	quota, all := in.Fleet.Policy.Deletions, len(goes)+hidden
+	if all <= quota.Max && all*100 <= quota.Percent*max(in.Owned, 1) {
 		return
 	}
 	for _, c := range goes {
 		c.Hold(plan.Hold{By: "deletion-quota",
-			Why:   fmt.Sprintf("%d objects would be deleted, of %d; allowed are %d and %d %%", len(goes), in.Owned, quota.Max, quota.Percent),
+			Why:   fmt.Sprintf("%d objects would be deleted, of %d; allowed are %d and %d %%", all, in.Owned, quota.Max, quota.Percent),
 			Until: "policy allows more deletions, or the fleet keeps more"})
 	}
 }

@@ -34,11 +34,9 @@ func (in Input) resets(p *plan.Plan) {
 			if c.Action != plan.Nothing {
 				c.Waits = append(c.Waits, m.Name+" to be powered on")
 			}
-		case c.Action == plan.Nothing:
-			if c.Status == plan.Pending {
-				down[group{m.Site, m.Role}]++
-			}
-		case len(c.Held) > 0:
+		case c.Status == plan.Pending, c.Status == plan.Unknown: // told to reset, or who knows
+			down[group{m.Site, m.Role}]++
+		case c.Action == plan.Nothing, len(c.Held) > 0, len(c.Waits) > 0:
 		case !allowed:
 			c.Hold(plan.Hold{By: "reboot-budget", Why: fmt.Sprintf("policy lets no machine of role %s be reset", m.Role), Until: "policy.resets names the role"})
 		case budget.AtOnce < 1:
