@@ -14,9 +14,9 @@ import (
 
 // What the templates of one chart may cost.
 const (
-	maxSteps    = 1_000_000 // rounds of loops and uses of templates
-	maxEmitted  = 64 << 20  // bytes of literal text
-	maxRepeated = 1 << 20   // bytes or items that one call may repeat
+	maxSteps    = 200_000  // rounds of loops and uses of templates
+	maxEmitted  = 64 << 20 // bytes of literal text
+	maxRepeated = 1 << 20  // bytes or items that one call may repeat
 )
 
 // meter stops a chart that would never end: every round of a loop and every use of a template passes
