@@ -33,6 +33,7 @@ type Agent struct {
 	want    Desired
 	inForce bool
 	source  report.Source
+	refusal string // why source.Refused was
 }
 
 // look is what one look at the source returned.
@@ -102,11 +103,12 @@ func (a *Agent) take(ctx context.Context, l look) error {
 		a.source.Error, a.source.Refused, a.source.Fetched = "", "", l.snapshot.FetchedAt
 		return nil
 	case l.snapshot.Commit.Hash == a.source.Refused:
-		a.source.Fetched = l.snapshot.FetchedAt
+		a.source.Error, a.source.Fetched = a.refusal, l.snapshot.FetchedAt
 		return nil
 	}
 	if err := a.adopt(ctx, l.snapshot); err != nil {
-		a.source.Error, a.source.Refused, a.source.Fetched = err.Error(), l.snapshot.Commit.Hash, l.snapshot.FetchedAt
+		a.refusal = err.Error()
+		a.source.Error, a.source.Refused, a.source.Fetched = a.refusal, l.snapshot.Commit.Hash, l.snapshot.FetchedAt
 		a.Log.Error("the commit is refused; the last good one stays in force", "commit", l.snapshot.Commit.Short(), "error", err)
 		return a.fallBack(ctx)
 	}
@@ -122,6 +124,9 @@ func (a *Agent) adopt(ctx context.Context, s sources.Snapshot) error {
 	want, found := a.Compile(ctx, s)
 	if err := found.Err(); err != nil {
 		return err
+	}
+	if want.Set.Len() == 0 {
+		return errors.New("the fleet wants nothing at all, which would delete everything; retire what is to go")
 	}
 	a.source.Commit, a.source.Subject, a.source.Fetched = s.Commit.Hash, s.Commit.Subject, s.FetchedAt
 	want.Source = a.source
@@ -164,7 +169,7 @@ func (a *Agent) pass(ctx context.Context) (time.Duration, error) {
 	switch {
 	case out.Applied > 0:
 		return 0, nil
-	case !out.Report.Settled():
+	case out.Plan.Moving():
 		return a.Pause, nil
 	}
 	return a.Interval, nil

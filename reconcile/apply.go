@@ -100,8 +100,12 @@ func (r *Reconciler) applyTo(ctx context.Context, t state.Target, changes []plan
 	return r.save(context.WithoutCancel(ctx), t) // what was done is recorded even if we are told to stop
 }
 
-// record brings our memory up to a result. An error leaves the intent open: the next pass looks.
+// record brings our memory up to a result. An error leaves the intent open: the next pass looks. Not so
+// if nothing was sent: what the intent would then explain was not our doing.
 func (r *Reconciler) record(m *memory, c plan.Change, result target.Result, d Desired) {
+	if errors.Is(result.Err, target.ErrHeld) {
+		m.closeIntent(c.ID)
+	}
 	if result.Err != nil {
 		return
 	}
@@ -110,6 +114,7 @@ func (r *Reconciler) record(m *memory, c plan.Change, result target.Result, d De
 		// A staged change is ours once it is in force, which a later pass sees. A reset's intent stays
 		// open until the machine shows that it happened.
 		if c.Step == plan.Reset {
+			m.accepted(c.ID)
 			return
 		}
 	case c.Action == plan.Release, c.Action == plan.Delete && result.Live == nil:

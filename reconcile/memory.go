@@ -52,6 +52,13 @@ func (m *memory) intend(i state.Intent) {
 	m.dirty = true
 }
 
+func (m *memory) accepted(id state.ID) {
+	if i, ok := m.intents[id]; ok && !i.Accepted {
+		i.Accepted = true
+		m.intend(i)
+	}
+}
+
 func (m *memory) closeIntent(id state.ID) {
 	if _, ok := m.intents[id]; ok {
 		delete(m.intents, id)
@@ -149,13 +156,13 @@ func (r *Reconciler) remember(ctx context.Context, p plan.Plan, d Desired) error
 		switch {
 		case c.Want == nil && c.Live == nil, c.Want == nil && c.Owned != nil && kinds.Of(c.ID).Intrinsic:
 			m.disown(c.ID)
-		case c.Want != nil && c.Want.Mode == state.Own && c.Live != nil && len(c.Fields) == 0:
+		case c.Want != nil && c.Want.Mode == state.Own && c.Live != nil && !c.Live.Deleting && len(c.Fields) == 0:
 			m.own(r.ownedBy(*c.Want, c.Live.Remote, d))
 		}
 	}
 	for t, m := range r.memory {
 		for id, i := range m.intents {
-			if r.evident(i, r.lives[t]) {
+			if r.evident(i, r.lives[t], p.Get(id)) {
 				m.closeIntent(id)
 			}
 		}
@@ -166,16 +173,19 @@ func (r *Reconciler) remember(ctx context.Context, p plan.Plan, d Desired) error
 	return nil
 }
 
-// evident reports whether the outcome of what we intended shows. A reset shows by its time; if that
-// has not moved when it long should have, the reset did not happen. Everything else shows by the
-// object being there or not.
-func (r *Reconciler) evident(i state.Intent, live state.Live) bool {
+// evident reports whether the outcome of what we intended shows. What a reset was for shows by being in
+// force; until then the plan judges by the intent, and goes on from it if the fleet asks for something
+// else meanwhile and the machine is back, or did not react in all the time it had. Everything else shows
+// by the object being there or not.
+func (r *Reconciler) evident(i state.Intent, live state.Live, c *plan.Change) bool {
 	presence, o, _ := live.Presence(i.ID)
-	if presence == state.PresenceUnknown {
+	switch {
+	case presence == state.PresenceUnknown:
 		return false
-	}
-	if i.Step != string(plan.Reset) {
+	case i.Step != string(plan.Reset) || c == nil || c.Want == nil || len(c.Fields) == 0:
 		return true
+	case c.Want.Tree.Digest() == i.Digest:
+		return false
 	}
 	return o.Facts[kinds.FactLastReset] != i.Before || r.Now().Sub(i.Opened) >= r.Settle
 }

@@ -128,8 +128,10 @@ func (r *Reconciler) corrections(id state.ID) int {
 			recent = append(recent, t)
 		}
 	}
-	if len(recent) >= guard.FightLimit {
-		recent[len(recent)-1] = r.Now() // as long as it lasts, it is not forgotten
+	if len(recent) >= guard.FightLimit { // as long as it lasts, it is not forgotten
+		for i := range recent {
+			recent[i] = r.Now()
+		}
 	}
 	if r.corrected != nil {
 		r.corrected[id] = recent

@@ -128,7 +128,7 @@ func (r *Reconciler) Converge(ctx context.Context, d Desired, pause time.Duratio
 			vain = 0
 			continue
 		}
-		if out.Report.Settled() {
+		if !out.Plan.Moving() {
 			if vain++; len(out.Plan.Ready()) == 0 || vain == patience {
 				return out, nil
 			}

@@ -1,0 +1,269 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"millwright.dev/millwright/internal/kinds"
+	"millwright.dev/millwright/internal/plan"
+	"millwright.dev/millwright/internal/state"
+)
+
+// machine is what a host or a control plane machine is about, beside what its objects show.
+type machine struct {
+	name   string
+	used   string // the tenant whose data is on it
+	resets int
+	// down counts the ticks until it is up again; at first it has reset, then its settings are in force.
+	down int
+}
+
+// tick lets a second pass: Metal3, Platform, Netris and the machines each may take their next step.
+func (w *world) tick() {
+	w.now = w.now.Add(time.Second)
+	for _, o := range w.sorted() {
+		if o.busy > 0 {
+			o.busy--
+		}
+		if o.id.Kind == "BareMetalHost.metal3.io" && o.id.Part == "" {
+			w.metal3(o)
+		}
+	}
+	for _, o := range w.sorted() {
+		if o.id.Kind == instanceKind {
+			w.platform(o)
+		}
+	}
+	w.giveBack()
+	for _, name := range sortedKeys(w.host) {
+		w.host[name].boot(w)
+	}
+}
+
+// metal3 takes a host through its states, at each tick perhaps a step.
+func (w *world) metal3(o *object) {
+	if w.rng.IntN(2) == 0 {
+		return
+	}
+	h := w.machine(o.id.Name)
+	to := func(at, operation, edge string) {
+		w.log("%s is %s", h.name, at)
+		status := m{"provisioning": m{"state": at}}
+		if operation != "" {
+			times := m{edge: w.now.Format(time.RFC3339)}
+			if edge == "start" {
+				times["end"] = nil
+			}
+			status["operationHistory"] = m{operation: times}
+		}
+		o.value = merge(o.value, m{"status": status})
+	}
+	asked := kinds.Lookup(o.value, "spec", "image") != nil
+	switch kinds.Text(o.value, "status", "provisioning", "state") {
+	case "":
+		to("registering", "", "")
+	case "registering":
+		to("available", "", "")
+	case "available":
+		if asked {
+			h.used = strings.TrimPrefix(kinds.Text(o.value, "spec", "consumerRef", "namespace"), "p-")
+			to("provisioning", "provision", "start")
+		}
+	case "provisioning":
+		if asked {
+			to("provisioned", "provision", "end")
+		} else {
+			to("deprovisioning", "deprovision", "start")
+		}
+	case "provisioned":
+		if !asked {
+			to("deprovisioning", "deprovision", "start")
+		}
+	case "deprovisioning":
+		if w.rng.IntN(3) == 0 {
+			h.used = ""
+			to("available", "deprovision", "end")
+		}
+	}
+}
+
+const instanceKind = "VirtualClusterInstance.management.loft.sh"
+
+// platform claims a host for an instance that has too few, and lets one go where there are too many:
+// first one that is not offered to it any more.
+func (w *world) platform(o *object) {
+	tenant := strings.TrimPrefix(o.id.Namespace, "p-")
+	have, want := w.claims(o.id.Namespace), quantity(o.value)
+	if w.rng.IntN(2) == 0 {
+		return
+	}
+	if int64(len(have)) < want {
+		for _, host := range w.sorted() {
+			label := kinds.Text(host.value, "metadata", "labels", "millwright.dev/pool")
+			if host.id.Part == "" && host.id.Kind == hostKind && strings.HasPrefix(label, tenant+".") &&
+				kinds.Text(host.value, "status", "provisioning", "state") == "available" && kinds.Lookup(host.value, "spec", "consumerRef") == nil {
+				w.log("Platform claims %s for %s", host.id.Name, tenant)
+				w.checkClaim(host.id.Name, tenant)
+				host.value = merge(host.value, m{"spec": m{"online": true, "image": m{"url": "https://images.example.com/node.img"},
+					"consumerRef": m{"namespace": o.id.Namespace, "name": o.id.Name}}})
+				return
+			}
+		}
+	}
+	if int64(len(have)) > want {
+		w.release(have[0])
+	}
+}
+
+// giveBack lets go of hosts whose instance is gone.
+func (w *world) giveBack() {
+	for _, o := range w.sorted() {
+		ns := kinds.Text(o.value, "spec", "consumerRef", "namespace")
+		if o.id.Kind == hostKind && o.id.Part == "" && ns != "" {
+			if _, ok := w.objects[state.ID{Target: state.ControlPlane, Kind: instanceKind, Namespace: ns, Name: "train"}]; !ok {
+				w.release(o)
+			}
+		}
+	}
+}
+
+func (w *world) release(host *object) {
+	w.log("Platform lets %s go", host.id.Name)
+	host.value = merge(host.value, m{"spec": m{"online": false, "image": nil, "consumerRef": nil}})
+}
+
+// claims are the hosts of a project, those that are not offered to it any more first.
+func (w *world) claims(namespace string) []*object {
+	var claimed []*object
+	for _, o := range w.sorted() {
+		if o.id.Kind == hostKind && o.id.Part == "" && kinds.Text(o.value, "spec", "consumerRef", "namespace") == namespace {
+			claimed = append(claimed, o)
+		}
+	}
+	slices.SortStableFunc(claimed, func(a, b *object) int {
+		return strings.Compare(kinds.Text(a.value, "metadata", "labels", "millwright.dev/pool"), kinds.Text(b.value, "metadata", "labels", "millwright.dev/pool"))
+	})
+	return claimed
+}
+
+func quantity(instance m) int64 {
+	n, _ := kinds.Lookup(instance, "spec", "template", "helmRelease", "values", "privateNodes", "quantity").(int64)
+	return n
+}
+
+func (w *world) health(o *object) state.Health {
+	busy := state.Health{State: state.Progressing, Message: "is at it"}
+	switch {
+	case o.busy > 0:
+		return busy
+	case o.id.Kind == hostKind && o.id.Part == "":
+		if at := kinds.Text(o.value, "status", "provisioning", "state"); at != "available" && at != "provisioned" {
+			return busy
+		}
+	case o.id.Kind == instanceKind:
+		have := w.claims(o.id.Namespace)
+		if int64(len(have)) != quantity(o.value) || slices.ContainsFunc(have, func(h *object) bool {
+			return kinds.Text(h.value, "status", "provisioning", "state") != "provisioned"
+		}) {
+			return busy
+		}
+	}
+	return state.Health{State: state.Healthy}
+}
+
+func (w *world) machine(name string) *machine {
+	if w.host[name] == nil {
+		w.host[name] = &machine{name: name}
+	}
+	return w.host[name]
+}
+
+// segmentsOf are the tenants in whose segments a machine is a dedicated member.
+func (w *world) segmentsOf(name string) []string {
+	var in []string
+	for _, o := range w.sorted() {
+		if cluster, member, ok := kinds.Membership(o.id); ok && member == name && o.value["shared"] != true {
+			in = append(in, strings.TrimSuffix(cluster, "-train"))
+		}
+	}
+	return in
+}
+
+// admit judges a request by what must never be asked of Netris, whether Netris would refuse it or not.
+func (w *world) admit(ch plan.Change) error {
+	if cluster, name, ok := kinds.Membership(ch.ID); ok {
+		tenant, h := strings.TrimSuffix(cluster, "-train"), w.machine(name)
+		for _, in := range w.segmentsOf(name) {
+			if in != tenant {
+				w.breaks("%s joins %s while in the segment of %s", name, tenant, in)
+				return fmt.Errorf("400: server %s is dedicated to another cluster", name)
+			}
+		}
+		if h.used != "" && h.used != tenant {
+			w.breaks("%s joins %s with the data of %s on it", name, tenant, h.used)
+		}
+	}
+	return nil
+}
+
+// checkClaim judges what Platform was led to do by our labels.
+func (w *world) checkClaim(name, tenant string) {
+	if in := w.segmentsOf(name); !w.touched[name] && !slices.Equal(in, []string{tenant}) {
+		w.breaks("%s is claimed for %s while in the segments %v", name, tenant, in)
+	}
+	if h := w.machine(name); !w.touched[name] && h.used != "" && h.used != tenant {
+		w.breaks("%s is claimed for %s with the data of %s on it", name, tenant, h.used)
+	}
+}
+
+// join and leave are what a member or a pool label does to the object that it is part of.
+func (w *world) join(o *object) {
+	whole := w.objects[o.id.Whole()]
+	switch {
+	case o.id.Part == "" && (o.id.Kind == "servercluster" || o.id.Kind == instanceKind):
+		o.busy = 1 + w.rng.IntN(3)
+	case o.id.Part != "" && whole != nil && o.id.Kind == "servercluster":
+		whole.busy = 1 + w.rng.IntN(3)
+	case o.id.Part != "" && whole != nil && o.id.Kind == hostKind:
+		whole.value = merge(whole.value, o.value)
+	}
+}
+
+func (w *world) leave(id state.ID) {
+	whole := w.objects[id.Whole()]
+	switch {
+	case id.Part == "" || whole == nil:
+	case id.Kind == "servercluster":
+		whole.busy = 1 + w.rng.IntN(3)
+	case id.Kind == hostKind:
+		whole.value = merge(whole.value, m{"metadata": m{"labels": m{"millwright.dev/pool": nil}}})
+	}
+}
+
+// reset restarts a control plane machine. Others may not be down at the same time.
+func (h *machine) reset(w *world) {
+	for _, other := range w.host {
+		if other != h && other.down > 0 {
+			w.breaks("%s is reset while %s is down", h.name, other.name)
+		}
+	}
+	h.resets++
+	h.down = 4 + w.rng.IntN(4)
+}
+
+// boot brings a machine up again: first it shows that it was reset, then its settings are in force.
+func (h *machine) boot(w *world) {
+	if h.down == 0 {
+		return
+	}
+	bios := w.objects[state.ID{Target: state.Target{System: state.Redfish, Name: h.name}, Kind: "bios"}]
+	switch h.down--; h.down {
+	case 2:
+		bios.facts = map[string]string{kinds.FactLastReset: w.now.Format(time.RFC3339)}
+	case 0:
+		bios.value, bios.pending = merge(bios.value, bios.pending), nil
+		w.log("%s is up", h.name)
+	}
+}
