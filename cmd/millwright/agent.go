@@ -80,7 +80,7 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	ctx, release, err := l.lease(ctx)
+	ctx, release, err := l.await(ctx, log)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ type connection struct {
 	ca         string
 	stateDir   string
 	namespace  string
+	lease      time.Duration
 }
 
 func (c *connection) flags(cmd *cobra.Command) {
@@ -44,6 +45,7 @@ func (c *connection) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.proxy, "management-proxy", "", "HTTP CONNECT or SOCKS5 proxy through which BMCs and network controllers are reached")
 	cmd.Flags().StringVar(&c.ca, "management-ca", "", "PEM file of the authorities that signed the certificates of BMCs and network controllers; the system's without it")
 	cmd.Flags().StringVar(&c.namespace, "namespace", "millwright-system", "namespace of the control plane cluster for what Millwright remembers, and its lease; one for each fleet")
+	cmd.Flags().DurationVar(&c.lease, "lease-duration", time.Minute, "how long the lease lasts once its holder is gone")
 	cmd.Flags().StringVar(&c.stateDir, "state-dir", defaultState(), "where the report and fetched sources are kept")
 }
 
@@ -62,6 +64,7 @@ type live struct {
 	cluster    *kubernetes.Cluster // the control plane, for the lease
 	memory     inventory.Store
 	namespace  string
+	lasts      time.Duration // of the lease
 }
 
 // controllers are field managers whose fields we never take over by force.
@@ -92,7 +95,7 @@ func (c *connection) open(log *slog.Logger) (*live, error) {
 	memory := inventory.ConfigMaps(client.CoreV1(), c.namespace)
 	opener := &opener{config: config, transport: transport, trusting: trusting}
 	return &live{
-		client: client, cluster: cluster, memory: memory, namespace: c.namespace,
+		client: client, cluster: cluster, memory: memory, namespace: c.namespace, lasts: c.lease,
 		reconciler: &reconcile.Reconciler{
 			Open: opener.open, Memory: memory, Version: version, Now: time.Now, Log: log, Controllers: controllers, Settle: 15 * time.Minute,
 		},

@@ -2,19 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"millwright.dev/millwright/internal/kubernetes"
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/target"
 	"millwright.dev/millwright/internal/view"
@@ -149,35 +143,6 @@ func (g *globals) progress(c plan.Change, r target.Result) {
 		return
 	}
 	g.say("  %s %s %s", c.Action.Sign(), what, c.ID)
-}
-
-// leaseName is the Lease that an agent, or an apply, holds while it acts.
-const leaseName = "millwright"
-
-// lease makes sure that no other agent or apply acts; the context ends if it is lost.
-func (l *live) lease(ctx context.Context) (context.Context, func(), error) {
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: l.namespace}}
-	_, err := l.client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
-		return nil, nil, fmt.Errorf("make namespace %s, which Millwright keeps its memory in: %w", l.namespace, err)
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown-host"
-	}
-	lost, release, err := kubernetes.AcquireLease(ctx, l.cluster, l.namespace, leaseName, fmt.Sprintf("%s-%d", host, os.Getpid()))
-	if err != nil {
-		return nil, nil, err
-	}
-	leased, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-lost:
-			cancel(errors.New("the lease was lost: somebody else may act now"))
-		case <-leased.Done():
-		}
-	}()
-	return leased, func() { cancel(nil); release() }, nil
 }
 
 func (l *live) close(ctx context.Context) {

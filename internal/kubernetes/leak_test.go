@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -25,7 +26,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	for range c.Apply(t.Context(), changes) {
 		break
 	}
-	_, release, err := AcquireLease(t.Context(), c, w.namespace, "agent", "agent-1")
+	_, release, err := AcquireLease(t.Context(), c, w.namespace, "agent", "agent-1", time.Minute)
 	require.NoError(t, err)
 	release()
 	ctx, cancel := context.WithCancel(t.Context())

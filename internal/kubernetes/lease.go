@@ -30,15 +30,19 @@ func (e *HeldError) Error() string {
 // it counts as lost to us after deadline without success, which is well before others may take it.
 type leaseTimes struct{ duration, deadline, renew time.Duration }
 
-var usualLease = leaseTimes{duration: 15 * time.Second, deadline: 10 * time.Second, renew: 3 * time.Second}
+// timesOf leaves room for several attempts to renew before the deadline, and a margin after it.
+func timesOf(duration time.Duration) leaseTimes {
+	return leaseTimes{duration: duration, deadline: duration * 3 / 4, renew: duration / 8}
+}
 
-// AcquireLease takes a Lease, so that one process at a time writes. It fails with a *HeldError if
+// AcquireLease takes a Lease, so that one process at a time writes; it lasts for duration after each
+// renewal, which is how long another process waits after this one was killed. It fails with a *HeldError if
 // another holder renewed it lately; a lease that looks abandoned is watched for its whole duration
 // before it is taken over, since clocks differ. While it is held it is renewed in the background; lost
 // is closed once it no longer is. release gives it up, and waits until that is done. Cancelling ctx
 // after AcquireLease has returned ends the renewal without giving the lease up.
-func AcquireLease(ctx context.Context, c *Cluster, namespace, name, holder string) (lost <-chan struct{}, release func(), err error) {
-	return acquireLease(ctx, c, namespace, name, holder, usualLease)
+func AcquireLease(ctx context.Context, c *Cluster, namespace, name, holder string, duration time.Duration) (lost <-chan struct{}, release func(), err error) {
+	return acquireLease(ctx, c, namespace, name, holder, timesOf(duration))
 }
 
 func acquireLease(ctx context.Context, c *Cluster, namespace, name, holder string, times leaseTimes) (<-chan struct{}, func(), error) {
@@ -122,7 +126,7 @@ func (l *lease) keep(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		limited, cancel := context.WithDeadline(ctx, renewed.Add(l.times.deadline))
+		limited, cancel := context.WithTimeout(ctx, l.times.deadline/3) // one slow answer is not the end
 		began := time.Now()
 		err := l.renew(limited)
 		cancel()
