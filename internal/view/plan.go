@@ -93,6 +93,10 @@ func reason(c plan.Change) string {
 		return "handed over now, in force after a reset"
 	case c.Step == plan.Reset:
 		return "resets the machine, which puts it in force"
+	case c.Action == plan.Nothing:
+		return ""
+	case c.Status == plan.Missing:
+		return "it was ours and is gone"
 	case c.Action == plan.Delete, c.Action == plan.Release:
 		return "the fleet no longer wants it"
 	}

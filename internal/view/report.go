@@ -171,7 +171,7 @@ func counts(by map[plan.Status]int) string {
 		}
 	}
 	if len(parts) == 0 {
-		return "no objects"
+		return "nothing out of sync"
 	}
 	return strings.Join(parts, ", ")
 }

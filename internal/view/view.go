@@ -82,11 +82,11 @@ func encode(v any) ([]byte, error) {
 	return escapeJSON(b.Bytes()), nil
 }
 
-// YAML writes a value as one YAML document. One that holds characters which YAML would write as they
-// are and a terminal would not show is written in JSON's form, which is YAML too.
+// YAML writes a value as one YAML document. One that holds characters which a terminal would obey or
+// not show is written in JSON's form, which is YAML too and can escape them all.
 func YAML(w io.Writer, v any) error {
-	text, err := yaml.Marshal(v)
-	if err == nil && hasUnsafe(text) {
+	text, err := yaml.Marshal(v) // which refuses some characters that JSON can escape
+	if err != nil || hasUnsafe(text) {
 		text, err = encode(v)
 	}
 	if err == nil {

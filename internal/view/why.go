@@ -76,17 +76,16 @@ func whyOne(p *printer, y Why, leaf WhyLeaf, files fs.FS, s Style) {
 		width = max(width, utf8.RuneCountInString(s.pos(place.Pos).String()))
 	}
 	for _, place := range leaf.Places {
-		p.f("  %-*s  ", width, s.pos(place.Pos))
 		line, ok := sourceLine(files, place.Pos)
 		switch {
 		case place.Default:
-			p.f("%s\n", s.paint(faint, "the schema's default"))
+			p.f("  %-*s  %s\n", width, s.pos(place.Pos), s.paint(faint, "the schema's default"))
 		case place.Schema:
-			p.f("%s\n", s.paint(faint, "the schema's rule"))
+			p.f("  %-*s  %s\n", width, s.pos(place.Pos), s.paint(faint, "the schema's rule"))
 		case ok:
-			p.f("%s\n", cut(clean(strings.TrimSpace(line))))
+			p.f("  %-*s  %s\n", width, s.pos(place.Pos), cut(clean(strings.TrimSpace(line))))
 		default:
-			p.f("\n")
+			p.f("  %s\n", s.pos(place.Pos))
 		}
 	}
 }
