@@ -101,6 +101,21 @@ func conflictsIn(err error) []conflict {
 // path is the field nearly as state.Path.String writes it.
 func (c conflict) path() string { return strings.TrimPrefix(c.field, ".") }
 
+// paths are the leaves of a desired tree that the conflict is about, as state.Path.String writes them.
+// The server does not quote keys with dots in them, so only the tree can tell what it means.
+func (c conflict) paths(want state.Tree) []string {
+	var found []string
+	for path := range want.Leaves() {
+		if name := path.String(); c.covers(name) {
+			found = append(found, name)
+		}
+	}
+	if len(found) == 0 {
+		return []string{c.path()}
+	}
+	return found
+}
+
 func (c conflict) String() string { return fmt.Sprintf("%s is %s's", c.path(), c.manager) }
 
 var inBrackets = regexp.MustCompile(`\[[^\]]*\]`)

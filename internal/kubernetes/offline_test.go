@@ -92,6 +92,16 @@ func TestConflictsMatchOurPaths(t *testing.T) {
 	}
 }
 
+// A conflict on a key with dots is told by the path that the plan and the inventory know it by: else
+// a drifted label of ours looked like a stranger's and was held.
+func TestConflictsAreToldByTheWantedPath(t *testing.T) {
+	want := state.FromPlain(map[string]any{
+		"metadata": map[string]any{"labels": map[string]any{"millwright.dev/rack": "a1", "millwright.dev/site": "dc1"}},
+	}, state.Origin{})
+	require.Equal(t, []string{`metadata.labels["millwright.dev/rack"]`}, conflict{field: ".metadata.labels.millwright.dev/rack"}.paths(want))
+	require.Equal(t, []string{"spec.online"}, conflict{field: ".spec.online"}.paths(want), "what we do not want keeps the server's word")
+}
+
 // Field managers stay within the server's limit, and apart from each other.
 func TestManagersOfParts(t *testing.T) {
 	host := state.ID{Target: state.ControlPlane, Kind: "BareMetalHost.metal3.io", Namespace: "metal3-system", Name: "gpu-001"}

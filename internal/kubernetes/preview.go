@@ -55,7 +55,9 @@ func (c *Cluster) preview(ctx context.Context, o state.Object, started time.Time
 	}
 	out, conflicts, err := c.dryRun(ctx, o.ID, r, u)
 	for _, f := range conflicts {
-		result.Conflicts = append(result.Conflicts, target.Conflict{Path: f.path(), Manager: f.manager})
+		for _, path := range f.paths(o.Tree) {
+			result.Conflicts = append(result.Conflicts, target.Conflict{Path: path, Manager: f.manager})
+		}
 	}
 	switch err := used.hide(err); {
 	case err == nil:
