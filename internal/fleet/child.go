@@ -32,7 +32,8 @@ type child struct {
 
 func start(w Worker, limits Limits) (*child, error) {
 	c := &child{cmd: exec.Command(w.Path, w.Args...)}
-	c.cmd.Env = []string{fmt.Sprintf("%s=%d", workerEnv, limits.Memory)}
+	// A worker does one thing at a time; more threads would only reserve address space.
+	c.cmd.Env = []string{fmt.Sprintf("%s=%d", workerEnv, limits.Memory), "GOMAXPROCS=2"}
 	c.cmd.Dir = "/"
 	c.cmd.Stderr = &c.stderr
 	in, err := c.cmd.StdinPipe()
@@ -97,7 +98,7 @@ func (c *child) obituary(waited error, late bool, limits Limits) (summary, hint 
 		return fmt.Sprintf("the directory took more than %d seconds to compile", limits.CPUSeconds), look
 	case late:
 		return fmt.Sprintf("the directory took more than %d seconds to compile", 5*limits.CPUSeconds), look
-	case strings.Contains(last, "out of memory"), strings.Contains(last, "cannot allocate memory"):
+	case strings.Contains(last, "out of memory"), strings.Contains(last, "cannot allocate memory"), strings.Contains(last, "pthread_create failed"):
 		return fmt.Sprintf("the directory needed more than %d MiB of memory to compile", limits.Memory>>20), look
 	case strings.Contains(last, "stack exceeds"), strings.Contains(last, "stack overflow"):
 		return "the directory's values are nested too deeply to compile", look

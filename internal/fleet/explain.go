@@ -141,7 +141,7 @@ func (ev *evaluation) parts(v cue.Value, depth int) {
 // not allow.
 func (ev *evaluation) unknown(path []string) diag.Diagnostic {
 	rules := allowed(path[:len(path)-1])
-	for slices.Contains(rules.names, path[len(path)-1]) && len(path) > 2 {
+	for len(path) > 2 && (slices.Contains(rules.names, path[len(path)-1]) || isIndex(path[len(path)-1])) {
 		// The field is fine: CUE means the name above it, which fits no pattern.
 		path = path[:len(path)-1]
 		rules = allowed(path[:len(path)-1])
@@ -159,6 +159,11 @@ func (ev *evaluation) unknown(path []string) diag.Diagnostic {
 		d.Hint = "the fields here are " + strings.Join(rules.names, ", ")
 	}
 	return d
+}
+
+func isIndex(s string) bool {
+	_, err := strconv.Atoi(s)
+	return err == nil
 }
 
 // missing reports a required field that nobody wrote.

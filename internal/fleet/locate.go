@@ -142,7 +142,8 @@ func lookup(v cue.Value, path []string) cue.Value {
 // maxConjuncts bounds how many parts of a value are looked at for their position.
 const maxConjuncts = 256
 
-// conjuncts are the places of everything that was unified into a value, or put into its text.
+// conjuncts are the places of everything that was unified into a value, with what it refers
+// to.
 func conjuncts(v cue.Value) []Place {
 	var out []Place
 	left := maxConjuncts
@@ -165,11 +166,12 @@ func conjuncts(v cue.Value) []Place {
 		if p := (Place{Pos: at, Schema: isSchema(at)}); at.IsValid() && !slices.Contains(out, p) {
 			out = append(out, p)
 		}
-		if op == cue.InterpolationOp {
-			for _, a := range args {
-				if to := cue.Dereference(a); to != a {
-					visit(to) // what was put into the text was written elsewhere
-				}
+		if op != cue.InterpolationOp {
+			args = []cue.Value{v}
+		}
+		for _, a := range args { // what is referred to, or put into the text, was written elsewhere
+			if to := cue.Dereference(a); to != a {
+				visit(to)
 			}
 		}
 	}

@@ -25,7 +25,7 @@ type Limits struct {
 	Entries   int   // files and directories of any sort
 	Depth     int   // directories within each other
 
-	Memory     uint64 // bytes of address space of a worker process
+	Memory     uint64 // bytes that a worker process may take
 	CPUSeconds int    // that one directory may take to compile, or five times as long by the clock
 	Nodes      int    // values that one directory may yield
 	Bytes      int    // of JSON that one directory may yield

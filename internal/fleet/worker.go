@@ -21,9 +21,9 @@ type request struct {
 	Ask      []Query   `json:"ask,omitempty"`
 }
 
-// workerEnv tells a program that it was started as a worker; its value is the limit of its address
-// space in bytes. It is the only variable in the worker's environment: CUE changes its mind about
-// what is valid by others.
+// workerEnv tells a program that it was started as a worker; its value is the limit of its memory in
+// bytes. A worker gets none of its parent's environment: CUE changes its mind about what is valid by
+// variables.
 const workerEnv = "MILLWRIGHT_FLEET_WORKER"
 
 // exitCPU is a worker's exit code when it used up its share of CPU.

@@ -6,19 +6,37 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// limitMemory makes allocations beyond a number of bytes of address space fail, which ends the
-// process: CUE cannot be stopped otherwise. Zero means no limit.
+// limitMemory makes the process fail once it takes more address space than a number of bytes beyond
+// what it has now: CUE cannot be stopped otherwise. Zero means no limit.
 func limitMemory(bytes uint64) error {
 	if bytes == 0 {
 		return nil
 	}
+	bytes += addressSpace()
 	return unix.Setrlimit(unix.RLIMIT_AS, &unix.Rlimit{Cur: bytes, Max: bytes})
+}
+
+// addressSpace is how much the process has already, most of it reserved by the runtime and never
+// touched; zero where the system does not tell.
+func addressSpace() uint64 {
+	data, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	pages, _, _ := strings.Cut(string(data), " ")
+	n, err := strconv.ParseUint(pages, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n * uint64(os.Getpagesize())
 }
 
 var watchCPU = sync.OnceFunc(func() {
