@@ -49,7 +49,7 @@ func startAgent(binary string, w *world, repo, dir string) (*agent, error) {
 		"--kubeconfig", w.kubeconfig(), "--management-proxy", w.network.ProxyURL().String(), "--management-ca", filepath.Join(w.dir, "management-ca.pem"),
 		"--state-dir", a.state, "--cache-dir", filepath.Join(dir, "cache"),
 		// A laptop's data centre is watched more closely than a real one would bear.
-		"--poll", "1s", "--interval", "2s", "--pause", "300ms", "--bmc-interval", "5s")
+		"--poll", "1s", "--interval", "2s", "--pause", "300ms", "--bmc-interval", "5s", "--lease-duration", "3s")
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is ours to pass on
 	stderr, err := a.cmd.StderrPipe()
 	if err != nil {

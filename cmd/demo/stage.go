@@ -40,8 +40,12 @@ func stage(ctx context.Context, dir, binary, example string) (_ *show, err error
 	if s.repo, err = newRepository(ctx, filepath.Join(dir, "fleet"), example); err != nil {
 		return nil, err
 	}
-	s.agent, err = startAgent(binary, s.world, s.repo.dir, dir)
-	return s, err
+	return s, s.startAgent()
+}
+
+func (s *show) startAgent() (err error) {
+	s.agent, err = startAgent(s.binary, s.world, s.repo.dir, s.dir)
+	return err
 }
 
 func (s *show) close() {
@@ -121,7 +125,7 @@ func (s *show) changes() (stop func()) {
 			}
 			why := ""
 			if l.By != "" {
-				why = "  (" + strings.Join(l.Causes, ", ") + "; by " + l.By + ")"
+				why = "  (" + strings.Join(l.Causes, ", ") + ", by: " + l.By + ")"
 			}
 			fmt.Printf("  │ %-7s %s%s\n", what, l.ID, why)
 		case "change failed":

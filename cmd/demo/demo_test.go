@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"millwright.dev/millwright/internal/report"
+	"millwright.dev/millwright/internal/simulate"
+	"millwright.dev/millwright/internal/testenv"
+)
+
+// built is the millwright that the tests run, a plain build: its workers have memory limits, which a
+// race build does not fit in.
+var built string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "millwright-demo-test-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		built = filepath.Join(dir, "millwright")
+		if out, err := exec.Command("go", "build", "-o", built, "../millwright").CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build millwright: %v\n%s", err, out)
+			return 1
+		}
+		return testenv.Main(m)
+	}())
+}
+
+// TestDemo protects the promise of `make demo`: the whole story comes about with the real agent. Then,
+// with everything in sync, it protects the quiet: further passes write nothing to any system.
+func TestDemo(t *testing.T) {
+	s, err := stage(t.Context(), t.TempDir(), built, "../../fleet-example")
+	require.NoError(t, err)
+	defer s.close()
+	require.NoError(t, s.tell(t.Context()))
+
+	head, err := s.repo.head(t.Context())
+	require.NoError(t, err)
+	r, err := s.settledInSync(t.Context(), head)
+	require.NoError(t, err)
+	before := s.writes(t)
+	for range 4 {
+		r, err = s.agent.until(t.Context(), "another pass is done", patience, func(next report.Report) bool { return next.Time.After(r.Time) })
+		require.NoError(t, err)
+		require.Empty(t, r.Items)
+	}
+	require.Equal(t, before, s.writes(t), "an unchanged fleet is not written again")
+}
+
+// writes counts the state-changing requests that each system has seen; logins, dry runs and renewals
+// of leases are none.
+func (s *show) writes(t *testing.T) map[string]int {
+	count := map[string]int{"redfish": len(writesIn(s.world.site.Log(), "redfish")), "netris": len(writesIn(s.world.site.Log(), "netris"))}
+	clusters := []*testenv.Cluster{s.world.control}
+	for _, c := range s.world.tenants {
+		clusters = append(clusters, c)
+	}
+	for _, c := range clusters {
+		count[c.Name] = kubernetesWrites(t, c)
+	}
+	return count
+}
+
+// writesIn are the requests of one system that changed something.
+func writesIn(log []simulate.Event, system string) []simulate.Event {
+	var writes []simulate.Event
+	for _, e := range log {
+		login := strings.Contains(e.Path, "/SessionService/Sessions") || strings.HasSuffix(e.Path, "/api/auth")
+		if e.System == system && e.Path != "" && e.Verb != "GET" && e.Verb != "HEAD" && !login {
+			writes = append(writes, e)
+		}
+	}
+	return writes
+}
+
+// kubernetesWrites counts by the API server's own metrics, so that no writer can be forgotten.
+func kubernetesWrites(t *testing.T, c *testenv.Cluster) int {
+	client, err := newRESTClient(c.Config)
+	require.NoError(t, err)
+	text, err := client.Get().AbsPath("/metrics").DoRaw(t.Context())
+	require.NoError(t, err)
+	total := 0
+	for scanner := bufio.NewScanner(strings.NewReader(string(text))); scanner.Scan(); {
+		line := scanner.Text()
+		if !strings.HasPrefix(line, "apiserver_request_total{") || strings.Contains(line, `resource="leases"`) || !strings.Contains(line, `dry_run=""`) {
+			continue
+		}
+		for _, verb := range []string{"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"} {
+			if strings.Contains(line, `verb="`+verb+`"`) && strings.Contains(line, `code="2`) {
+				var n float64
+				_, err := fmt.Sscan(line[strings.LastIndexByte(line, ' ')+1:], &n)
+				require.NoError(t, err)
+				total += int(n)
+			}
+		}
+	}
+	return total
+}
+
+// TestAgentSurvivesKills protects restartability: the agent is killed with SIGKILL in the middle of
+// its first apply, again and again, after writes chosen by a seed; it always goes on and converges,
+// nothing of its own making is held, no machine is reset or installed twice, nothing exists twice.
+func TestAgentSurvivesKills(t *testing.T) {
+	kills := 4
+	if os.Getenv("MILLWRIGHT_SOAK") != "" {
+		kills = 20
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+
+	s, err := stage(t.Context(), t.TempDir(), built, "../../fleet-example")
+	require.NoError(t, err)
+	defer s.close()
+	head, err := s.repo.head(t.Context())
+	require.NoError(t, err)
+	done := 0
+	for range kills {
+		after := done + 1 + random.IntN(4)
+		reached, err := s.killAfter(t.Context(), after, head)
+		require.NoError(t, err)
+		if !reached {
+			break // it converged first
+		}
+		done = after
+		require.NoError(t, s.startAgent())
+	}
+	_, err = s.settledInSync(t.Context(), head)
+	require.NoError(t, err)
+	for _, name := range []string{"cp-001", "cp-002", "cp-003"} {
+		m, _ := s.world.site.Machine(name)
+		require.Equal(t, 1, m.Resets, "%s is reset once", name)
+	}
+	happened := map[string]int{}
+	for _, e := range s.world.site.Log() {
+		if e.System == "metal3" && e.Verb == "provision" || e.System == "netris" && e.Verb == "join" {
+			happened[e.Verb+" "+e.Target]++
+		}
+	}
+	for what, times := range happened {
+		require.Equal(t, 1, times, what)
+	}
+}
+
+// killAfter kills the agent once it has sent so many writes to BMCs and Netris since the world began;
+// reached is false if it converged before that.
+func (s *show) killAfter(ctx context.Context, writes int, head string) (reached bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for looked := time.Now(); ; {
+		log := s.world.site.Log()
+		if len(writesIn(log, "redfish"))+len(writesIn(log, "netris")) >= writes {
+			err := s.agent.cmd.Process.Kill()
+			<-s.agent.ended
+			return true, err
+		}
+		if time.Since(looked) > time.Second {
+			looked = time.Now()
+			if r, err := s.agent.report(ctx); err == nil && r.Source.Commit == head && r.Complete && len(r.Items) == 0 {
+				return false, nil
+			}
+		}
+		select {
+		case <-time.After(2 * time.Millisecond):
+		case <-s.agent.ended:
+			return false, fmt.Errorf("the agent ended by itself: %w", s.agent.failure())
+		case <-ctx.Done():
+			return false, fmt.Errorf("waiting for write %d: %w", writes, ctx.Err())
+		}
+	}
+}
+
+// newRESTClient is a plain client of an API server, for what is no resource.
+func newRESTClient(config *rest.Config) (rest.Interface, error) {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	return client.CoreV1().RESTClient(), nil
+}
