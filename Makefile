@@ -20,7 +20,9 @@ help: ## Show this help
 
 .PHONY: demo
 demo: ## Run the demo and leave it running (DEMO=once: run it through and exit)
-	go run ./cmd/demo $(if $(filter once,$(DEMO)),-once)
+	@echo "building millwright and the demo; the first time that takes some minutes" >&2
+	go build -o bin/ ./cmd/millwright ./cmd/demo
+	bin/demo $(if $(filter once,$(DEMO)),-once)
 
 .PHONY: servers
 servers: # built before the tests: "go test" would hide minutes of progress
