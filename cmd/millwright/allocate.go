@@ -3,8 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -50,23 +50,25 @@ It prints each machine that a pool gains or loses. Nothing is written if a pool 
 			if err != nil {
 				return exit{code: exitInvalid, text: err.Error()}
 			}
+			if len(changes) == 0 {
+				g.say("nothing to allocate")
+				return nil
+			}
+			file := fleet.AllocationFile(f)
+			if !check {
+				if err := write(dir, file, text); err != nil {
+					return err
+				}
+			}
 			for _, c := range changes {
 				if _, err := fmt.Fprintln(g.stdout, view.Clean(c.String())); err != nil {
 					return err
 				}
 			}
-			file := filepath.Join(dir, filepath.FromSlash(fleet.AllocationFile(f)))
-			switch {
-			case len(changes) == 0:
-				g.say("nothing to allocate")
-				return nil
-			case check:
+			if check {
 				return exit{code: exitChanges, text: "the allocation file is not up to date; run `millwright allocate`"}
 			}
-			if err := write(file, text); err != nil {
-				return err
-			}
-			g.say("wrote %s; commit it with the change that caused it", file)
+			g.say("wrote %s; commit it with the change that caused it", filepath.Join(dir, filepath.FromSlash(file)))
 			return nil
 		},
 	}
@@ -84,28 +86,23 @@ func without(found diag.List, code string) diag.List {
 	return rest
 }
 
-// write replaces a file in one step, keeping its permissions.
-func write(file string, text []byte) error {
-	mode := fs.FileMode(0o644)
-	if info, err := os.Stat(file); err == nil {
-		mode = info.Mode().Perm()
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("write the allocation: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return fmt.Errorf("write the allocation: %w", err)
-	}
-	temp, err := os.CreateTemp(filepath.Dir(file), ".allocation-*")
+// write replaces a file of a directory in one step. No link on the way leads out of the directory.
+func write(dir, name string, text []byte) error {
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return fmt.Errorf("write the allocation: %w", err)
 	}
-	_, err = temp.Write(text)
-	err = errors.Join(err, temp.Chmod(mode), temp.Close())
+	defer func() { _ = root.Close() }()
+	temp := name + ".new"
+	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("write the allocation: %w", err)
+	}
+	err = root.WriteFile(temp, text, 0o644)
 	if err == nil {
-		err = os.Rename(temp.Name(), file)
+		err = root.Rename(temp, name)
 	}
 	if err != nil {
-		return fmt.Errorf("write the allocation: %w", errors.Join(err, os.Remove(temp.Name())))
+		return fmt.Errorf("write the allocation: %w", errors.Join(err, root.RemoveAll(temp)))
 	}
 	return nil
 }

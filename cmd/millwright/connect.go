@@ -41,12 +41,15 @@ type connection struct {
 }
 
 func (c *connection) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&c.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG"), "kubeconfig of the control plane cluster; without it, the pod's own service account")
+	cmd.Flags().StringVar(&c.kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG"), "kubeconfig of the control plane cluster: $KUBECONFIG unless told; without either, the pod's own service account")
 	cmd.Flags().StringVar(&c.proxy, "management-proxy", "", "HTTP CONNECT or SOCKS5 proxy through which BMCs and network controllers are reached")
 	cmd.Flags().StringVar(&c.ca, "management-ca", "", "PEM file of the authorities that signed the certificates of BMCs and network controllers; the system's without it")
 	cmd.Flags().StringVar(&c.namespace, "namespace", "millwright-system", "namespace of the control plane cluster for what Millwright remembers, and its lease; one for each fleet")
 	cmd.Flags().DurationVar(&c.lease, "lease-duration", time.Minute, "how long the lease lasts once its holder is gone")
-	cmd.Flags().StringVar(&c.stateDir, "state-dir", defaultState(), "where the report and fetched sources are kept")
+	cmd.Flags().StringVar(&c.stateDir, "state-dir", defaultState(), "where the report and fetched sources are kept: below your cache directory unless told")
+	for _, name := range []string{"kubeconfig", "state-dir"} {
+		cmd.Flags().Lookup(name).DefValue = "" // help is the same on every machine
+	}
 }
 
 func defaultState() string {

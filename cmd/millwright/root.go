@@ -29,7 +29,8 @@ applied, and reports drift.`,
 		SilenceUsage:  true,
 	}
 	root.PersistentFlags().StringVarP(&g.dir, "directory", "C", ".", "the fleet repository, or a directory of it")
-	root.PersistentFlags().StringVar(&g.cacheDir, "cache-dir", defaultCache(), "where compiled results are kept; empty keeps none")
+	root.PersistentFlags().StringVar(&g.cacheDir, "cache-dir", defaultCache(), "where compiled results are kept: below your cache directory unless told; empty keeps none")
+	root.PersistentFlags().Lookup("cache-dir").DefValue = "" // help is the same on every machine
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())

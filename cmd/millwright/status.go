@@ -60,7 +60,8 @@ shows only what is there and below: an object, a target, or an entity with all t
 	}
 	out.flag(cmd, "text", "json")
 	cmd.Flags().StringVar(&agent, "agent", "", "address of the agent (host:port); found in the state directory without it")
-	cmd.Flags().StringVar(&stateDir, "state-dir", defaultState(), "the agent's state directory")
+	cmd.Flags().StringVar(&stateDir, "state-dir", defaultState(), "the agent's state directory: below your cache directory unless told")
+	cmd.Flags().Lookup("state-dir").DefValue = "" // help is the same on every machine
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 2 if anything is not in sync")
 	return cmd
 }
