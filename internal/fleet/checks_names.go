@@ -6,53 +6,70 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// register tells when something is used twice.
+// register tells when two machines claim the same thing.
 type register struct {
-	c    *checker
-	seen map[string]Query
+	c         *checker
+	what      string // the thing for people; the claim follows it
+	hint      string
+	claimants map[string]claimant
 }
 
-func (c *checker) register() register { return register{c: c, seen: map[string]Query{}} }
+// claimant is a machine and the index of the field, if it has one. Paths are written out for those
+// that clash alone: a fleet has tens of thousands of these.
+type claimant struct {
+	machine string
+	field   string // "%d" stands for the index
+	index   int
+}
 
-// claim reports key as used twice, unless it is new; what is the thing for people.
-func (r register) claim(key, what string, at Query, hint string) {
-	first, taken := r.seen[key]
-	if !taken {
-		r.seen[key] = at
+func (c claimant) query() Query {
+	return Query{address("machine", c.machine), strings.Replace(c.field, "%d", strconv.Itoa(c.index), 1)}
+}
+
+// claim reports a key that another machine claimed before; as is the key as it was written.
+func (r register) claim(key, as, machine, field string, index int) {
+	if key == "" {
 		return
 	}
-	r.c.report("MW202", at, fmt.Sprintf("%s belongs to %s already", what, first.Entity), hint, mention{first, "used here too"})
+	second := claimant{machine, field, index}
+	first, taken := r.claimants[key]
+	if !taken {
+		r.claimants[key] = second
+		return
+	}
+	r.c.report("MW202", second.query(), fmt.Sprintf("%s %s belongs to %s already", r.what, as, address("machine", first.machine)), r.hint,
+		mention{first.query(), "used here too"})
 }
 
 // uniqueness: two machines never share an address, and no rack unit holds two.
 func (c *checker) uniqueness() {
-	macs, guids, bmcs, serials, units := c.register(), c.register(), c.register(), c.register(), c.register()
+	registry := func(what, hint string) register {
+		return register{c: c, what: what, hint: hint, claimants: make(map[string]claimant, len(c.f.Machines))}
+	}
+	const mistyped = "one of the two is mistyped"
+	macs, guids, serials := registry("MAC address", mistyped), registry("port GUID", mistyped), registry("serial number", mistyped)
+	bmcs := registry("BMC address", "each machine has a BMC, or a System on it, of its own")
+	units := registry("unit", "two machines cannot be in one place; one that left the rack is rma or retired")
 	for n, m := range All(c.f.Machines) {
-		e := address("machine", n)
-		own := map[string]bool{}
+		boot := NormalMAC(m.BootMAC)
 		for i, nic := range m.NICs {
-			in := joinPath("nics", fmt.Sprintf("[%d]", i))
-			if mac := NormalMAC(nic.MAC); mac != "" {
-				own[mac] = true
-				macs.claim(mac, "MAC address "+nic.MAC, Query{e, in + ".mac"}, "one of the two is mistyped")
-			}
-			if guid := NormalMAC(nic.GUID); guid != "" {
-				guids.claim(guid, "port GUID "+nic.GUID, Query{e, in + ".guid"}, "one of the two is mistyped")
+			mac := NormalMAC(nic.MAC)
+			macs.claim(mac, nic.MAC, n, "nics[%d].mac", i)
+			guids.claim(NormalMAC(nic.GUID), nic.GUID, n, "nics[%d].guid", i)
+			if mac == boot {
+				boot = "" // it is one of its NICs, claimed already
 			}
 		}
-		if mac := NormalMAC(m.BootMAC); !own[mac] { // it is one of its NICs, if those are listed
-			macs.claim(mac, "MAC address "+m.BootMAC, Query{e, "bootMAC"}, "one of the two is mistyped")
-		}
-		bmcs.claim(strings.ToLower(m.BMC.Endpoint())+m.BMC.SystemPath(), "BMC address "+m.BMC.Address, Query{e, "bmc.address"}, "each machine has a BMC, or a System on it, of its own")
-		if m.Serial != "" {
-			serials.claim(strings.ToLower(m.Serial), "serial number "+m.Serial, Query{e, "serial"}, "one of the two is mistyped")
-		}
+		macs.claim(boot, m.BootMAC, n, "bootMAC", 0)
+		bmcs.claim(strings.ToLower(m.BMC.Endpoint())+m.BMC.SystemPath(), m.BMC.Address, n, "bmc.address", 0)
+		serials.claim(strings.ToLower(m.Serial), m.Serial, n, "serial", 0)
 		if m.Unit != 0 && m.Lifecycle != Retired && m.Lifecycle != RMA {
-			where := fmt.Sprintf("unit %d of rack %s in %s", m.Unit, m.Rack, m.Site)
-			units.claim(where, where, Query{e, "unit"}, "two machines cannot be in one place; one that left the rack is rma or retired")
+			where := fmt.Sprintf("%d of rack %s in %s", m.Unit, m.Rack, m.Site)
+			units.claim(where, where, n, "unit", 0)
 		}
 	}
 }

@@ -132,7 +132,7 @@ func (c *checker) clusterNetworks(shared []network) {
 
 // controllersWithin: a BMC that is named by an address has it in its site's management network.
 func (c *checker) controllersWithin(site string, management network) {
-	for n, m := range All(c.f.Machines) {
+	for n, m := range c.f.Machines { // findings are sorted in the end
 		if m.Site != site {
 			continue
 		}
