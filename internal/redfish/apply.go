@@ -16,11 +16,7 @@ import (
 func (b *BMC) Apply(ctx context.Context, changes []plan.Change) iter.Seq[target.Result] {
 	return func(yield func(target.Result) bool) {
 		for _, c := range changes {
-			result := target.Result{ID: c.ID, Err: ctx.Err()}
-			if result.Err == nil {
-				result = b.change(ctx, c)
-			}
-			if !yield(result) {
+			if !yield(b.change(ctx, c)) {
 				return
 			}
 		}

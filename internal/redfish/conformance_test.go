@@ -86,3 +86,19 @@ func managed(t *testing.T, network *simulate.Network) *http.Transport {
 		DisableCompression: true,
 	}
 }
+
+// A certificate that the management network's authority did not sign ends the talk before a password
+// is sent.
+func TestAnUnknownCertificateIsNotTrusted(t *testing.T) {
+	w := newWorld(t, simulate.BMCOptions{})
+	network, err := simulate.NewNetwork()
+	require.NoError(t, err)
+	t.Cleanup(network.Close)
+	require.NoError(t, network.Serve("10.10.0.11:443", w.bmc))
+	transport := managed(t, network)
+	transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+	defer transport.CloseIdleConnections()
+	b := redfish.New(gpu001, redfish.Options{Endpoint: endpoint, System: systemPath, Credentials: w.credentials, Transport: transport})
+	require.ErrorContains(t, b.Observe(t.Context(), ntpQuery).Err, "certificate")
+	require.Empty(t, w.site.Log())
+}

@@ -46,10 +46,7 @@ func plain(err error, p phase) error {
 	}
 	refusal, ok := errors.AsType[*schemas.Error](err)
 	if !ok || refusal.HTTPReturnedStatusCode == 0 {
-		if errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("%w: %w", ErrUnreachable, err)
-		}
-		return fmt.Errorf("%w: %v", ErrUnreachable, err)
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	kind := ErrRefused
 	switch status := refusal.HTTPReturnedStatusCode; {

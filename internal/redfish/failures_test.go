@@ -1,73 +1,18 @@
 package redfish_test
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/redfish"
 	"millwright.dev/millwright/internal/simulate"
-	"millwright.dev/millwright/internal/state"
 )
-
-// A BMC that does not answer is asked ever more rarely, and again at the latest some minutes after it
-// has come back.
-func TestSilence(t *testing.T) {
-	for name, fault := range map[string]simulate.Fault{
-		"broken":  {Kind: simulate.FaultRefuse, Times: -1},
-		"stalled": {Kind: simulate.FaultSlow, Delay: 24 * time.Hour, Times: -1},
-		"503":     {Kind: simulate.FaultError, Times: -1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			try(t, simulate.BMCOptions{}, func(w *world) {
-				var sent []time.Time
-				b := w.client(onRequest(func(*http.Request) { sent = append(sent, time.Now()) }))
-				w.site.Inject(fault)
-				begun := time.Now()
-				for time.Since(begun) < 2*time.Hour {
-					live := b.Observe(w.Context(), ntpQuery)
-					require.ErrorIs(w, live.Err, redfish.ErrUnreachable)
-					presence, _, err := live.Presence(ntpID)
-					require.Equal(w, state.PresenceUnknown, presence)
-					require.Error(w, err)
-					time.Sleep(time.Second)
-				}
-				require.Less(w, len(sent), 60)
-				require.Greater(w, len(sent), 15, "it is tried now and then")
-				early, late := sent[4].Sub(sent[3]), sent[len(sent)-1].Sub(sent[len(sent)-2])
-				require.Greater(w, late, 2*time.Minute, "after %s at first", early)
-
-				w.site.ClearFaults()
-				time.Sleep(10 * time.Minute)
-				w.observe(b, ntpID)
-				w.observe(b, ntpID)
-			})
-		})
-	}
-}
-
-// That somebody stops waiting does not make a BMC a silent one.
-func TestCancellingIsNoFailure(t *testing.T) {
-	try(t, simulate.BMCOptions{}, func(w *world) {
-		b := w.client()
-		w.site.Inject(simulate.Fault{Kind: simulate.FaultSlow, Delay: time.Minute, Times: 10})
-		for range 10 {
-			ctx, cancel := context.WithCancel(w.Context())
-			time.AfterFunc(time.Second, cancel)
-			err := b.Observe(ctx, ntpQuery).Err
-			require.ErrorIs(w, err, context.Canceled)
-			require.NotErrorIs(w, err, redfish.ErrUnreachable)
-		}
-		w.observe(b, ntpID)
-	})
-}
 
 // Passwords show in no error, whatever a BMC repeats of what it was sent.
 func TestErrorsHoldNoSecrets(t *testing.T) {
@@ -185,6 +130,29 @@ func TestRequestsStayWithTheBMC(t *testing.T) {
 				require.Error(w, apply(w.Context(), b, plan.Change{ID: biosID, Action: plan.Update, Want: &wanted, Step: plan.Stage}).Err)
 				require.Empty(w, w.requests("PATCH"))
 			})
+		})
+	}
+}
+
+// A redirected write is a refusal: net/http would read instead, or write somewhere else.
+func TestARedirectedWriteIsRefused(t *testing.T) {
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusPermanentRedirect} {
+		try(t, simulate.BMCOptions{}, func(w *world) {
+			moved := 0
+			b := w.client(instead(func(r *http.Request) *http.Response {
+				switch {
+				case r.URL.Path == "/redfish/v1/moved":
+					moved++
+					return says(http.StatusOK, "{}")
+				case r.Method == http.MethodPatch:
+					resp := says(status, "")
+					resp.Header.Set("Location", "/redfish/v1/moved")
+					return resp
+				}
+				return nil
+			}))
+			require.ErrorIs(w, w.update(b, ntp("ntp.example.com"), "").Err, redfish.ErrRefused)
+			require.Zero(w, moved)
 		})
 	}
 }

@@ -1,7 +1,9 @@
 package redfish_test
 
 import (
+	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -114,6 +116,33 @@ func TestALostAnswerToAWrite(t *testing.T) {
 				}
 				require.ErrorIs(w, r.Err, redfish.ErrUnreachable)
 				w.mustUpdate(b, ntp("ntp.example.com"), "") // what the next pass does
+			})
+		})
+	}
+}
+
+// A BMC that is gone right after a write leaves it open whether that counts: it is no success, and only
+// called accepted if it was.
+func TestAWriteThatCannotBeReadBack(t *testing.T) {
+	for name, answered := range map[string]bool{"answered": true, "not answered": false} {
+		t.Run(name, func(t *testing.T) {
+			try(t, simulate.BMCOptions{}, func(w *world) {
+				gone := false
+				b := w.client(func(next http.RoundTripper) http.RoundTripper {
+					return roundTrip(func(r *http.Request) (*http.Response, error) {
+						if gone {
+							return nil, errors.New("no route to host")
+						}
+						if gone = r.Method == http.MethodPatch; gone && !answered {
+							return nil, errors.New("connection reset by peer")
+						}
+						return next.RoundTrip(r)
+					})
+				})
+				r := w.update(b, ntp("ntp.example.com"), "")
+				require.ErrorIs(w, r.Err, redfish.ErrUnreachable)
+				require.Nil(w, r.Live)
+				require.Equal(w, answered, strings.Contains(r.Err.Error(), "it was accepted"), "%v", r.Err)
 			})
 		})
 	}

@@ -105,10 +105,29 @@ func TestTheSystemIsTheOneThatIsNamed(t *testing.T) {
 		require.Equal(w, "On", w.observe(b, powerID).Facts[kinds.FactPower])
 
 		other := redfish.New(gpu001, redfish.Options{Endpoint: endpoint, System: "/redfish/v1/Systems/2", Credentials: w.credentials, Transport: direct{w.bmc}})
-		defer other.Close(w.Context())
+		defer func() { _ = other.Close(w.Context()) }()
 		live := other.Observe(w.Context(), target.Query{Owned: []state.Owned{{ID: powerID}}})
 		require.ErrorIs(w, live.Err, redfish.ErrNotFound)
 	})
+}
+
+// An answer that is no JSON object says nothing about the machine.
+func TestAnswersThatAreNoResource(t *testing.T) {
+	for _, body := range []string{"", "null", "[]", `"On"`, "<html>", `{"PowerState":`} {
+		for _, path := range []string{systemPath, protocolPath} {
+			try(t, simulate.BMCOptions{}, func(w *world) {
+				b := w.client(instead(func(r *http.Request) *http.Response {
+					if r.URL.Path == path {
+						return says(http.StatusOK, body)
+					}
+					return nil
+				}))
+				presence, _, err := b.Observe(w.Context(), ntpQuery).Presence(ntpID)
+				require.Equal(w, state.PresenceUnknown, presence)
+				require.ErrorIs(w, err, redfish.ErrUnreachable)
+			})
+		}
+	}
 }
 
 // A settings resource that lists all attributes as they will be has only the different ones waiting, and
@@ -118,13 +137,15 @@ func TestSettingsThatListEverything(t *testing.T) {
 		odd := map[string]any{"list": []any{1.0, map[string]any{"a": "b"}}}
 		b := w.client(
 			shows(biosPath, func(bios map[string]any) {
-				bios["Attributes"] = map[string]any{"A": "on", "N": 60, "Odd": odd}
+				bios["Attributes"] = map[string]any{"A": "on", "N": 60, "Big": 1<<53 + 1, "Odd": odd}
 			}),
 			shows(settingsPath, func(settings map[string]any) {
-				settings["Attributes"] = map[string]any{"A": "off", "N": 60.0, "Odd": odd}
+				settings["Attributes"] = map[string]any{"A": "off", "N": 60.0, "Big": 1<<53 + 1, "Odd": odd}
 			}),
 		)
-		require.Equal(w, map[string]any{"Attributes": map[string]any{"A": "off"}}, w.observe(b, biosID).Pending)
+		live := w.observe(b, biosID)
+		require.Equal(w, map[string]any{"Attributes": map[string]any{"A": "off"}}, live.Pending)
+		require.Equal(w, int64(1<<53+1), kinds.Lookup(live.Value, "Attributes", "Big"), "no digit is lost")
 	})
 }
 

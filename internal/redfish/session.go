@@ -30,6 +30,9 @@ type session struct {
 }
 
 func (s *session) acquire(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err // else a BMC that was not asked would count as one that did not answer
+	}
 	select {
 	case s.lock <- struct{}{}:
 		return nil

@@ -3,9 +3,7 @@ package redfish_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -109,31 +107,6 @@ func (w *world) client(between ...middle) *redfish.BMC {
 	b := redfish.New(gpu001, redfish.Options{Endpoint: endpoint, System: systemPath, Credentials: w.credentials, Transport: transport})
 	w.Cleanup(func() { _ = b.Close(context.WithoutCancel(w.Context())) })
 	return b
-}
-
-// direct hands requests to a BMC without a network, so that time can stand still.
-type direct struct{ to http.Handler }
-
-func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			resp, err = nil, io.ErrUnexpectedEOF // what http.ErrAbortHandler does to a connection
-		}
-	}()
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	if r.Body != nil {
-		defer r.Body.Close()
-	}
-	w := httptest.NewRecorder()
-	d.to.ServeHTTP(w, r)
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	resp = w.Result()
-	resp.Request = r
-	return resp, nil
 }
 
 // requests are those of the given methods that the BMC saw, logins and logouts apart.
