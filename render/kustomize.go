@@ -192,12 +192,12 @@ func refusedField(k *types.Kustomization) string {
 		{"validators", len(k.Validators) > 0},
 		{"secretGenerator", len(k.SecretGenerator) > 0},
 		{"buildMetadata", len(k.BuildMetadata) > 0},
-		{"bases (write resources)", k.Bases != nil},
-		{"commonLabels (write labels)", k.CommonLabels != nil},
-		{"imageTags (write images)", k.ImageTags != nil},
-		{"patchesJson6902 (write patches)", k.PatchesJson6902 != nil},
-		{"patchesStrategicMerge (write patches)", k.PatchesStrategicMerge != nil},
-		{"vars (write replacements)", k.Vars != nil},
+		{"bases (write resources)", k.Bases != nil},                               //nolint:staticcheck // refused because it is deprecated
+		{"commonLabels (write labels)", k.CommonLabels != nil},                    //nolint:staticcheck // refused because it is deprecated
+		{"imageTags (write images)", k.ImageTags != nil},                          //nolint:staticcheck // refused because it is deprecated
+		{"patchesJson6902 (write patches)", k.PatchesJson6902 != nil},             //nolint:staticcheck // refused because it is deprecated
+		{"patchesStrategicMerge (write patches)", k.PatchesStrategicMerge != nil}, //nolint:staticcheck // refused because it is deprecated
+		{"vars (write replacements)", k.Vars != nil},                              //nolint:staticcheck // refused because it is deprecated
 	} {
 		if f.used {
 			return f.name

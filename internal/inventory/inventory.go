@@ -40,7 +40,7 @@ type Store interface {
 	SetLastGood(ctx context.Context, fleet, commit string) error
 }
 
-// ErrChanged: somebody else wrote the memory since this Store read it. Load it again.
+// ErrChanged says that somebody else wrote the memory since this Store read it. Load it again.
 var ErrChanged = errors.New("somebody else has written it since it was read")
 
 // format is the version of what is stored. A newer one is refused: it may hold what we would lose.

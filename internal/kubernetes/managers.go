@@ -1,7 +1,6 @@
 package kubernetes
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,7 +45,7 @@ func managersOf(u *unstructured.Unstructured) []manager {
 		if entry.Time != nil {
 			m.time = entry.Time.UTC()
 		}
-		if entry.FieldsV1 == nil || m.fields.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)) != nil {
+		if entry.FieldsV1 == nil || m.fields.FromJSON(entry.FieldsV1.GetRawReader()) != nil {
 			continue
 		}
 		managers = append(managers, m)

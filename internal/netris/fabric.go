@@ -12,7 +12,7 @@ import (
 	"millwright.dev/millwright/internal/state"
 )
 
-// FactPKeys, of a member of a server cluster, is its InfiniBand partitions as the ledger has them:
+// FactPKeys is a fact of a server cluster's member: its InfiniBand partitions as the ledger has them,
 // "<UFM>/<PKey>", joined by commas. The form of a PKey is the controller's own and not documented.
 const FactPKeys = "netris.pkeys"
 

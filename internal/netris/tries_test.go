@@ -103,7 +103,7 @@ func stand(w *world, objects ...state.Object) error {
 	for _, o := range objects {
 		presence, found, err := live.Presence(o.ID)
 		if presence != state.Present {
-			return fmt.Errorf("%s is not to be seen: %v", o.ID, err)
+			return fmt.Errorf("%s is not to be seen: %w", o.ID, err)
 		}
 		if differs := plan.Compare(o.Tree, found.Value, tableOf(o.ID)); len(differs) > 0 {
 			return fmt.Errorf("%s: %s is %v", o.ID, differs[0].Name, differs[0].Old)

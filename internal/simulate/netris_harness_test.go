@@ -43,7 +43,8 @@ type netrisDirect struct{ handler http.Handler }
 
 func (d netrisDirect) RoundTrip(r *http.Request) (response *http.Response, err error) {
 	defer func() {
-		if broken := recover(); broken == http.ErrAbortHandler {
+		broken := recover()
+		if aborted, ok := broken.(error); ok && errors.Is(aborted, http.ErrAbortHandler) {
 			response, err = nil, io.ErrUnexpectedEOF
 		} else if broken != nil {
 			panic(broken)
