@@ -118,6 +118,7 @@ func TestSameValuesAsCUE(t *testing.T) {
 }
 
 func relative(t *testing.T, dir string) string {
+	t.Helper()
 	wd, err := os.Getwd()
 	require.NoError(t, err)
 	rel, err := filepath.Rel(wd, dir)

@@ -183,13 +183,13 @@ func conjuncts(v cue.Value) []Place {
 func splitPath(s string) []string {
 	var out []string
 	for s != "" {
-		switch {
-		case s[0] == '.':
+		switch s[0] {
+		case '.':
 			s = s[1:]
-		case s[0] == '[':
+		case '[':
 			inner, rest, _ := strings.Cut(s[1:], "]")
 			out, s = append(out, inner), rest
-		case s[0] == '"':
+		case '"':
 			quoted, err := strconv.QuotedPrefix(s)
 			if err != nil {
 				return append(out, s)

@@ -51,7 +51,7 @@ var manual = sync.OnceValue(func() book {
 // comment is the first paragraph of a field's doc comment on one line, as far as it is prose.
 func comment(f *ast.Field) string {
 	var words []string
-	for _, g := range f.Comments() {
+	for _, g := range ast.Comments(f) {
 		if !g.Doc {
 			continue
 		}
@@ -112,7 +112,7 @@ func (b book) collect(x ast.Expr, out *shelf) {
 			if ref, ok := pattern.Elts[0].(*ast.Ident); ok {
 				out.form = comment(b.definitions[ref.Name])
 			}
-		} else if name, isIdent, err := ast.LabelName(f.Label); err == nil && !(isIdent && strings.HasPrefix(name, "_")) {
+		} else if name, isIdent, err := ast.LabelName(f.Label); err == nil && (!isIdent || !strings.HasPrefix(name, "_")) {
 			out.names = append(out.names, name)
 		}
 	}

@@ -13,17 +13,16 @@ import (
 
 // The messages of CUE that are told in our own words. Anything else is passed on as it is.
 const (
-	cueNotAllowed   = "field not allowed"
-	cueRequired     = "field is required but not present"
-	cueIncomplete   = "incomplete value %v"
-	cueConflict     = "conflicting values %s and %s"
-	cueMismatch     = "conflicting values %s and %s (mismatched types %s and %s)"
-	cueOutOfBound   = "invalid value %v (out of bound %s)"
-	cueUnsatisfied  = "invalid value %s (does not satisfy %s)"
-	cueDisjunction  = "%d errors in empty disjunction:"
-	cueDisjunction1 = "1 errors in empty disjunction:"
-	cueLengths      = "incompatible list lengths (%d and %d)"
-	cueNotFound     = "reference %q not found"
+	cueNotAllowed  = "field not allowed"
+	cueRequired    = "field is required but not present"
+	cueIncomplete  = "incomplete value %v"
+	cueConflict    = "conflicting values %s and %s"
+	cueMismatch    = "conflicting values %s and %s (mismatched types %s and %s)"
+	cueOutOfBound  = "invalid value %v (out of bound %s)"
+	cueUnsatisfied = "invalid value %s (does not satisfy %s)"
+	cueDisjunction = "%d errors in empty disjunction:"
+	cueLengths     = "incompatible list lengths (%d and %d)"
+	cueNotFound    = "reference %q not found"
 )
 
 // shape turns errors of CUE into findings: the author's position first, the schema's after it, and
@@ -34,7 +33,7 @@ func shape(err error, ev *evaluation) diag.List {
 	for i := 0; i < len(all); i++ {
 		e := all[i]
 		format, _ := e.Msg()
-		if strings.HasSuffix(format, cueDisjunction1[1:]) {
+		if format == cueDisjunction {
 			j := i + 1
 			for j < len(all) && slices.Equal(all[j].Path(), e.Path()) {
 				j++

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -54,7 +55,7 @@ func serve(r io.Reader, w io.Writer) error {
 	in, out := bufio.NewReader(r), bufio.NewWriter(w)
 	for {
 		var req request
-		if err := readFrame(in, &req, maxFrame); err == io.EOF {
+		if err := readFrame(in, &req, maxFrame); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("reading a request: %w", err)
@@ -102,7 +103,7 @@ func readFrame(r io.Reader, v any, limit int) error {
 	}
 	data := make([]byte, n)
 	if _, err := io.ReadFull(r, data); err != nil {
-		return fmt.Errorf("a message cut short: %w", err)
+		return fmt.Errorf("a message cut short: %w", io.ErrUnexpectedEOF)
 	}
 	return json.Unmarshal(data, v)
 }
