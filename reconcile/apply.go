@@ -68,7 +68,7 @@ func (r *Reconciler) applyTo(ctx context.Context, t state.Target, changes []plan
 	m := r.memory[t]
 	now := r.Now()
 	for _, c := range changes {
-		if i, needed := intentOf(c, now); needed {
+		if i, needed := r.intentOf(c, now, d); needed {
 			m.intend(i)
 		}
 	}
@@ -120,6 +120,7 @@ func (r *Reconciler) record(m *memory, c plan.Change, result target.Result, d De
 	case c.Action == plan.Release, c.Action == plan.Delete && result.Live == nil:
 		m.disown(c.ID)
 	case c.Action == plan.Delete: // accepted, not gone yet: ours until it is
+		return
 	case result.Live != nil:
 		m.own(r.ownedBy(*c.Want, result.Live.Remote, d))
 	}

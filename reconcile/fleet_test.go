@@ -70,14 +70,15 @@ func desired(commit string, machines []string, a allocation) Desired {
 		add(namespace, "cluster/"+tenant+"/train", m{"metadata": m{"name": namespace.Name}})
 		cluster := clusterID(tenant)
 		add(cluster, "cluster/"+tenant+"/train", m{"name": cluster.Name})
-		on := []state.ID{namespace}
+		on, pools := []state.ID{namespace}, []any{}
 		for _, name := range a[tenant] {
 			add(memberID(tenant, name), pool, m{"shared": false}, cluster, hostID(name))
 			add(offerID(tenant, name), pool, m{"metadata": m{"labels": m{"millwright.dev/pool": tenant + ".train.h100"}}}, hostID(name), memberID(tenant, name))
 			on = append(on, offerID(tenant, name))
+			pools = append(pools, m{"name": name, "quantity": 1})
 		}
 		add(instanceID(tenant), "cluster/"+tenant+"/train",
-			m{"spec": m{"template": m{"helmRelease": m{"values": m{"privateNodes": m{"quantity": len(a[tenant])}}}}}}, on...)
+			m{"spec": m{"template": m{"helmRelease": m{"values": m{"privateNodes": m{"autoNodes": []any{m{"static": pools}}}}}}}}, on...)
 		last := &objects[len(objects)-1]
 		last.After = append(last.After, state.Edge{On: cluster, Below: true})
 	}

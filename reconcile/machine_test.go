@@ -91,29 +91,29 @@ func (w *world) metal3(o *object) {
 
 const instanceKind = "VirtualClusterInstance.management.loft.sh"
 
-// platform claims a host for an instance that has too few, and lets one go where there are too many:
-// first one that is not offered to it any more.
+// platform claims a host that an instance asks for and that is offered to it, or lets one go that it
+// does not ask for any more.
 func (w *world) platform(o *object) {
-	tenant := strings.TrimPrefix(o.id.Namespace, "p-")
-	have, want := w.claims(o.id.Namespace), quantity(o.value)
+	tenant, names := strings.TrimPrefix(o.id.Namespace, "p-"), asked(o.value)
 	if w.rng.IntN(2) == 0 {
 		return
 	}
-	if int64(len(have)) < want {
-		for _, host := range w.sorted() {
-			label := kinds.Text(host.value, "metadata", "labels", "millwright.dev/pool")
-			if host.id.Part == "" && host.id.Kind == hostKind && strings.HasPrefix(label, tenant+".") &&
-				kinds.Text(host.value, "status", "provisioning", "state") == "available" && kinds.Lookup(host.value, "spec", "consumerRef") == nil {
-				w.log("Platform claims %s for %s", host.id.Name, tenant)
-				w.checkClaim(host.id.Name, tenant)
-				host.value = merge(host.value, m{"spec": m{"online": true, "image": m{"url": "https://images.example.com/node.img"},
-					"consumerRef": m{"namespace": o.id.Namespace, "name": o.id.Name}}})
-				return
-			}
+	for _, host := range w.claims(o.id.Namespace) {
+		if !slices.Contains(names, host.id.Name) {
+			w.release(host)
+			return
 		}
 	}
-	if int64(len(have)) > want {
-		w.release(have[0])
+	for _, name := range names {
+		host := w.objects[hostID(name)]
+		if host != nil && strings.HasPrefix(kinds.Text(host.value, "metadata", "labels", "millwright.dev/pool"), tenant+".") &&
+			kinds.Text(host.value, "status", "provisioning", "state") == "available" && kinds.Lookup(host.value, "spec", "consumerRef") == nil {
+			w.log("Platform claims %s for %s", name, tenant)
+			w.checkClaim(name, tenant)
+			host.value = merge(host.value, m{"spec": m{"online": true, "image": m{"url": "https://images.example.com/node.img"},
+				"consumerRef": m{"namespace": o.id.Namespace, "name": o.id.Name}}})
+			return
+		}
 	}
 }
 
@@ -134,7 +134,7 @@ func (w *world) release(host *object) {
 	host.value = merge(host.value, m{"spec": m{"online": false, "image": nil, "consumerRef": nil}})
 }
 
-// claims are the hosts of a project, those that are not offered to it any more first.
+// claims are the hosts of a project.
 func (w *world) claims(namespace string) []*object {
 	var claimed []*object
 	for _, o := range w.sorted() {
@@ -142,15 +142,21 @@ func (w *world) claims(namespace string) []*object {
 			claimed = append(claimed, o)
 		}
 	}
-	slices.SortStableFunc(claimed, func(a, b *object) int {
-		return strings.Compare(kinds.Text(a.value, "metadata", "labels", "millwright.dev/pool"), kinds.Text(b.value, "metadata", "labels", "millwright.dev/pool"))
-	})
 	return claimed
 }
 
-func quantity(instance m) int64 {
-	n, _ := kinds.Lookup(instance, "spec", "template", "helmRelease", "values", "privateNodes", "quantity").(int64)
-	return n
+// asked are the machines that an instance asks for: a static pool of one for each, so that Platform knows
+// which one to let go.
+func asked(instance m) []string {
+	auto, _ := kinds.Lookup(instance, "spec", "template", "helmRelease", "values", "privateNodes", "autoNodes").([]any)
+	var names []string
+	for _, a := range auto {
+		pools, _ := a.(m)["static"].([]any)
+		for _, pool := range pools {
+			names = append(names, kinds.Text(pool.(m), "name"))
+		}
+	}
+	return names
 }
 
 func (w *world) health(o *object) state.Health {
@@ -164,7 +170,7 @@ func (w *world) health(o *object) state.Health {
 		}
 	case o.id.Kind == instanceKind:
 		have := w.claims(o.id.Namespace)
-		if int64(len(have)) != quantity(o.value) || slices.ContainsFunc(have, func(h *object) bool {
+		if len(have) != len(asked(o.value)) || slices.ContainsFunc(have, func(h *object) bool {
 			return kinds.Text(h.value, "status", "provisioning", "state") != "provisioned"
 		}) {
 			return busy

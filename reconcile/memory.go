@@ -28,6 +28,17 @@ func (m *memory) list() []state.Owned {
 	return list
 }
 
+// expected is what we own, and what we own if a creation took effect whose answer was lost.
+func (m *memory) expected() []state.Owned {
+	list := m.list()
+	for id, i := range m.intents {
+		if _, known := m.owned[id]; i.Owned != nil && !known {
+			list = append(list, *i.Owned)
+		}
+	}
+	return list
+}
+
 func (m *memory) own(o state.Owned) {
 	if old, ok := m.owned[o.ID]; !ok || !same(old, o) {
 		m.owned[o.ID] = o
@@ -125,6 +136,34 @@ func (r *Reconciler) save(ctx context.Context, t state.Target) error {
 	return nil
 }
 
+// recover makes of open intents what has become evident since: a creation that took effect is ours, and
+// so no stranger's, even if the fleet no longer wants it; a deletion that took effect was no loss; and
+// what an update may have left there is no drift, if the fleet wants something else by now. Nothing is
+// stored here.
+func (r *Reconciler) recover(d Desired) {
+	for t, m := range r.memory {
+		for id, i := range m.intents {
+			presence, live, _ := r.lives[t].Presence(id)
+			switch {
+			case i.Action == string(plan.Create) && i.Owned != nil && presence == state.Present && !live.Deleting && (live.Mark == id || !kinds.Marked(id)):
+				o := *i.Owned
+				o.Remote = live.Remote
+				m.own(o)
+				m.closeIntent(id)
+			case i.Action == string(plan.Delete) && presence == state.Absent:
+				m.disown(id)
+				m.closeIntent(id)
+			case i.Action == string(plan.Update) && i.Step == "" && presence == state.Present:
+				want, wanted := d.Set.Get(id)
+				if o, ok := m.owned[id]; ok && wanted && want.Tree.Digest() != i.Digest {
+					o.Digest = i.Digest
+					m.own(o)
+				}
+			}
+		}
+	}
+}
+
 func (r *Reconciler) owned() map[state.ID]state.Owned {
 	all := map[state.ID]state.Owned{}
 	for _, m := range r.memory {
@@ -182,6 +221,8 @@ func (r *Reconciler) evident(i state.Intent, live state.Live, c *plan.Change) bo
 	switch {
 	case presence == state.PresenceUnknown:
 		return false
+	case i.Action == string(plan.Delete) && o.Deleting:
+		return false
 	case i.Step != string(plan.Reset) || c == nil || c.Want == nil || len(c.Fields) == 0:
 		return true
 	case c.Want.Tree.Digest() == i.Digest:
@@ -199,15 +240,20 @@ func (r *Reconciler) ownedBy(o state.Object, remote string, d Desired) state.Own
 	return owned
 }
 
-// intentOf is the intent to write down before a change is sent, if it needs one: creating twice and
-// disturbing twice are the two things that looking again cannot undo.
-func intentOf(c plan.Change, now time.Time) (state.Intent, bool) {
-	if c.Action != plan.Create && !c.Disruptive() {
+// intentOf is the intent to write down before a change is sent, if it needs one: making something and
+// removing it, since what is there or gone afterwards must not be taken for somebody else's doing, and
+// disturbing somebody, which looking again cannot undo.
+func (r *Reconciler) intentOf(c plan.Change, now time.Time, d Desired) (state.Intent, bool) {
+	if c.Action != plan.Create && c.Action != plan.Delete && !c.Disruptive() {
 		return state.Intent{}, false
 	}
 	i := state.Intent{ID: c.ID, Action: string(c.Action), Step: string(c.Step), Opened: now}
 	if c.Want != nil {
 		i.Digest = c.Want.Tree.Digest()
+	}
+	if c.Action == plan.Create {
+		o := r.ownedBy(*c.Want, "", d)
+		i.Owned = &o
 	}
 	if c.Live != nil {
 		i.Before = c.Live.Facts[kinds.FactLastReset]

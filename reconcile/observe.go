@@ -33,7 +33,7 @@ func (r *Reconciler) observe(ctx context.Context, d Desired) {
 			continue
 		}
 		reader, err := r.reader(ctx, t, d)
-		query := target.Query{Want: d.Set.Of(t), Owned: r.memory[t].list()}
+		query := target.Query{Want: d.Set.Of(t), Owned: r.memory[t].expected()}
 		if err != nil {
 			next[t] = unopened(t, query, now, err)
 			continue

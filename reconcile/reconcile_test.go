@@ -1,12 +1,22 @@
 package reconcile
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"millwright.dev/millwright/internal/fleet"
+	"millwright.dev/millwright/internal/guard"
+	"millwright.dev/millwright/internal/kinds"
 	"millwright.dev/millwright/internal/plan"
+	"millwright.dev/millwright/internal/report"
+	"millwright.dev/millwright/internal/state"
+	"millwright.dev/millwright/internal/target"
 )
 
 var machines = []string{"cp-1", "cp-2", "gpu-1", "gpu-2", "gpu-3", "gpu-4"}
@@ -93,4 +103,105 @@ func TestFaultsDelayAndNoMore(t *testing.T) {
 		x.settle(d)
 		x.sound()
 	}
+}
+
+// What was made and not recorded is ours all the same: the answers are lost, then the fleet changes its
+// mind, and it still goes.
+func TestWhatWasMadeIsOursWhateverFollows(t *testing.T) {
+	x := newRun(t, 4)
+	with := desired("c1", machines[2:4], allocation{"acme": {"gpu-1"}})
+	without := desired("c2", machines[2:4], allocation{"acme": nil})
+	for !strings.Contains(strings.Join(x.writes, "\n"), "create "+instanceID("acme").String()) {
+		x.pass(with)
+		x.faults.lost = 1 // from now on Millwright learns of nothing
+	}
+	x.start()
+	x.faults.lost = 0
+	x.settle(without)
+	x.sound()
+	require.Empty(t, x.segmentsOf("gpu-1"))
+	require.Empty(t, asked(x.objects[instanceID("acme")].value))
+}
+
+// A tug of war is left to the other side, for as long as it lasts, and taken up again after.
+func TestAFightIsLeft(t *testing.T) {
+	x := newRun(t, 5)
+	d := desired("c1", machines[2:3], nil)
+	x.settle(d)
+	host := x.objects[hostID("gpu-1")]
+	changes := func(mode string) { host.value = merge(host.value, m{"spec": m{"automatedCleaningMode": mode}}) }
+	corrections := func() (n int) {
+		before := x.count
+		for range 10 {
+			changes("disabled")
+			x.pass(d)
+		}
+		return x.count - before
+	}
+	require.Equal(t, guard.FightLimit, corrections())
+	for range 4 {
+		x.now = x.now.Add(fightWindow / 2)
+		require.Zero(t, corrections())
+	}
+	out := x.pass(d)
+	require.Equal(t, "fight", out.Plan.Get(hostID("gpu-1")).Held[0].By)
+
+	changes("metadata")
+	x.now = x.now.Add(fightWindow)
+	x.settle(d)
+	require.Equal(t, guard.FightLimit, corrections())
+}
+
+// Applying ends when only people can go on, though other things wait for what they must release.
+func TestConvergeWaitsForNobody(t *testing.T) {
+	x := newRun(t, 6)
+	x.put(clusterID("acme"), m{"name": "somebody else's"})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	moved := make(chan struct{})
+	go func() { // the world goes on by itself
+		defer close(moved)
+		for ctx.Err() == nil {
+			x.world.mu.Lock()
+			x.tick()
+			x.world.mu.Unlock()
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	out, err := x.r.Converge(ctx, desired("c1", machines[2:], allocation{"acme": {"gpu-1"}, "globex": {"gpu-2"}}), time.Millisecond)
+	cancel()
+	<-moved
+	require.NoError(t, err)
+	require.Equal(t, "unmarked", out.Plan.Get(clusterID("acme")).Held[0].By)
+	require.NotEmpty(t, out.Plan.Get(instanceID("acme")).Waits)
+	require.Equal(t, []string{"globex"}, x.segmentsOf("gpu-2"), "the others are served")
+}
+
+// One target that cannot be reached is one sick target: the others go on, and it is told apart.
+func TestASickTargetIsAloneSick(t *testing.T) {
+	x := newRun(t, 7)
+	x.controlPlane("cp-1", "cp-2")
+	d := desired("c1", machines[:3], nil)
+	open := x.r.Open
+	x.r.Open = func(ctx context.Context, to state.Target, f *fleet.Fleet) (target.Reader, error) {
+		if to.Name == "cp-1" {
+			return nil, errors.New("no route to host")
+		}
+		return open(ctx, to, f)
+	}
+	var out Outcome
+	for range 40 {
+		out = x.pass(d)
+	}
+	require.Equal(t, []report.Unreachable{{Target: "redfish/cp-1", Why: "no route to host", Since: out.Report.Unreachable[0].Since}}, out.Report.Unreachable)
+	require.False(t, out.Report.Complete)
+	require.Equal(t, "available", kinds.Text(x.objects[hostID("gpu-1")].value, "status", "provisioning", "state"))
+	require.Zero(t, x.host["cp-2"].resets, "who knows whether the other one is up")
+
+	x.r.Open = func(context.Context, state.Target, *fleet.Fleet) (target.Reader, error) {
+		return nil, fmt.Errorf("no kubeconfig: %w", target.ErrNotYet)
+	}
+	x.r.open = nil
+	out = x.pass(d)
+	require.Equal(t, plan.Unknown, out.Plan.Get(hostID("gpu-1")).Status, "a target that we own something in does not become one that is yet to come")
 }

@@ -76,9 +76,7 @@ func (in Input) present(c *Change) {
 		}
 		return
 	}
-	intent, opened := in.Intents[c.ID]
-	made := opened && intent.Action == string(Create) && (c.Live.Mark == c.ID || !kinds.Marked(c.ID)) // the answer was lost
-	ours := c.Owned != nil || table.Intrinsic || made
+	ours := c.Owned != nil || table.Intrinsic
 	switch {
 	case !ours && c.Live.Mark == c.ID && len(c.Fields) == 0:
 		c.Note = "bears our mark and is as wanted; remembered again"
@@ -89,7 +87,7 @@ func (in Input) present(c *Change) {
 	case !ours:
 		c.Action, c.Status, c.Causes = Adopt, Progressing, []Cause{CauseCommit}
 		c.Impact = impactOf(c, table)
-	case !made && replaced(c.Owned, *c.Live) && !in.Adopt[c.ID.String()]:
+	case replaced(c.Owned, *c.Live) && !in.Adopt[c.ID.String()]:
 		c.Action, c.Causes = Adopt, []Cause{CauseDrift}
 		c.Hold(Hold{By: "unmarked", Why: "what was ours was replaced by something else of its name", Until: "policy adopts " + c.ID.String()})
 	case len(c.Fields) > 0:

@@ -19,11 +19,6 @@ var (
 
 func remote(r string) func(*state.LiveObject) { return func(o *state.LiveObject) { o.Remote = r } }
 
-func created(w *world, address string) *world {
-	w.Intents[id(w, address)] = state.Intent{ID: id(w, address), Action: string(Create), Opened: now}
-	return w
-}
-
 func adopted(w *world, address string) *world {
 	w.Adopt[address] = true
 	return w
@@ -108,15 +103,6 @@ func TestWhatIsDoneAboutAnObject(t *testing.T) {
 			Nothing, Unknown, nil, nil},
 		"unreadable, and no longer wanted": {newWorld(t).ours(plain, good).unreadable(plain, errors.New("403")).entity("cluster/acme/train", true), plain,
 			Nothing, Unknown, nil, nil},
-
-		"created, the answer lost": {created(newWorld(t).want(member, good).there(member, good), member), member,
-			Nothing, InSync, nil, nil},
-		"created, the answer lost, the fleet changed since": {created(newWorld(t).want(plain, good).there(plain, bad, marked), plain), plain,
-			Update, Progressing, nil, []Cause{CauseCommit}},
-		"meant to be created, a stranger was faster": {created(newWorld(t).want(plain, good).there(plain, bad), plain), plain,
-			Adopt, Held, []string{"unmarked"}, []Cause{CauseCommit}},
-		"created again, the answer lost": {created(newWorld(t).want(member, good).ours(member, good).there(member, good, remote("2")), member), member,
-			Nothing, InSync, nil, nil},
 
 		"no longer wanted": {newWorld(t).ours(plain, good).there(plain, good).entity("cluster/acme/train", false), plain,
 			Delete, Progressing, nil, []Cause{CauseCommit}},

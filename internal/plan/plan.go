@@ -23,7 +23,7 @@ type Input struct {
 	Renderer string // the version of Millwright that rendered Want
 	Want     state.Set
 	Owned    map[state.ID]state.Owned
-	Intents  map[state.ID]state.Intent
+	Intents  map[state.ID]state.Intent // of resets; what came of other requests shows in Owned
 	Live     map[state.Target]state.Live
 	// Previews say how objects would read back; see NeedPreview.
 	Previews map[state.ID]Preview

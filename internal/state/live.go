@@ -124,4 +124,6 @@ type Intent struct {
 	Before string `json:"before,omitempty"`
 	// Accepted: the target said yes, so that the request is not sent again for want of a trace.
 	Accepted bool `json:"accepted,omitempty"`
+	// Owned is what we own once a creation has taken effect, but for its remote identity.
+	Owned *Owned `json:"owned,omitempty"`
 }
