@@ -160,7 +160,7 @@ func readFile(fsys fs.FS, name string, d fs.DirEntry, limit int64) (f sourceFile
 	if err != nil {
 		return f, fmt.Sprintf("cannot be read: %v", reason(err))
 	}
-	defer func() { _ = r.Close() }() // it was only read
+	defer func() { _ = r.Close() }()                    // it was only read
 	data, err := io.ReadAll(io.LimitReader(r, limit+1)) // a file may grow, or its size be a lie
 	switch {
 	case err != nil:
