@@ -264,12 +264,13 @@ func (in *install) namespaces(c *fleet.Component, name string, ids []state.ID) m
 		return all
 	}
 	id := in.id("Namespace", "", c.Namespace)
-	s := source("stack/" + in.stack.Name)
+	s, field := source("stack/"+in.stack.Name), "component."+name+".namespace"
+	made := func(value any) state.Tree { return s.because(field, "nothing else makes it", value) }
 	in.by[id] = name
 	in.add(state.Object{ID: id, Entity: in.cluster.entity(), After: after(in.instanceID(in.cluster)), Tree: node(fields{
-		"apiVersion": s.fixed("v1"),
-		"kind":       s.fixed("Namespace"),
-		"metadata":   node(fields{"name": s.of("component."+name+".namespace", c.Namespace)}),
+		"apiVersion": made("v1"),
+		"kind":       made("Namespace"),
+		"metadata":   node(fields{"name": s.of(field, c.Namespace)}),
 	})})
 	all[c.Namespace] = id
 	return all
