@@ -132,7 +132,7 @@ func readTree(fsys fs.FS, limits Limits) (*tree, diag.List) {
 		return nil, list
 	}
 	if files == 0 {
-		return nil, diag.List{{Code: "MW100", Summary: "there is no CUE file in the repository", Hint: "`millwright init` writes a small fleet to begin with"}}
+		return nil, diag.List{{Code: "MW100", Summary: "there is no CUE file in the repository", Hint: "a copy of fleet-example is a fleet to begin with"}}
 	}
 	list = append(t.readModule(limits), t.checkVendored(limits)...)
 	return t, list
@@ -220,7 +220,7 @@ func (t *tree) checkVendored(limits Limits) diag.List {
 	differs := func(name, what string) diag.List {
 		return diag.List{{
 			Code: "MW100", Summary: what, Pos: diag.Pos{File: path.Join(dir, name)},
-			Hint: "`millwright schema` writes the schema of this version of millwright",
+			Hint: "copy schema/*.cue of this version of millwright over it, or remove it: millwright brings its own",
 		}}
 	}
 	if err != nil {
