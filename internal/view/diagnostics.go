@@ -17,7 +17,8 @@ import (
 func Diagnostics(w io.Writer, found diag.List, files fs.FS, s Style) error {
 	p := printer{w: w}
 	var last diag.Pos
-	for _, d := range found {
+	for i := 0; i < len(found); i++ {
+		d := found[i]
 		colour := bad
 		if d.Severity == diag.Warning {
 			colour = caution
@@ -40,11 +41,26 @@ func Diagnostics(w io.Writer, found diag.List, files fs.FS, s Style) error {
 		if d.Hint != "" {
 			p.f("  hint: %s\n", d.Hint)
 		}
+		var others []string // one line that many share is wrong for all of them
+		for ; i+1 < len(found) && sameBut(d, found[i+1]); i++ {
+			others = append(others, found[i+1].Path)
+		}
+		switch n := len(others); {
+		case n == 1:
+			p.f("  so it is for %s\n", others[0])
+		case n > 1:
+			p.f("  so it is for %s and %d more\n", others[0], n-1)
+		}
 	}
 	if len(found) > 0 {
 		p.f("%s\n", tally(found))
 	}
 	return p.err
+}
+
+// sameBut reports whether two findings say the same of different things.
+func sameBut(a, b diag.Diagnostic) bool {
+	return a.Path != "" && b.Path != "" && a.Pos == b.Pos && a.Code == b.Code && a.Summary == b.Summary && a.Hint == b.Hint && a.Severity == b.Severity
 }
 
 // tally says how many findings there are.
@@ -127,7 +143,10 @@ func DiagnosticsJSON(w io.Writer, found diag.List) error {
 // request. A finding without a place is shown beside the run.
 func DiagnosticsGitHub(w io.Writer, found diag.List, s Style) error {
 	p := printer{w: w}
-	for _, d := range found {
+	for i, d := range found {
+		if i > 0 && sameBut(d, found[i-1]) { // GitHub shows few annotations a step
+			continue
+		}
 		message := d.Summary
 		for _, r := range d.Related {
 			message += fmt.Sprintf("\n%s %s", s.pos(r.Pos), r.Message)

@@ -312,6 +312,18 @@ func TestDiagnosticsExcerpt(t *testing.T) {
 	})
 }
 
+// One line that many things share is wrong for all of them, and told once.
+func TestDiagnosticsShared(t *testing.T) {
+	var found diag.List
+	for _, machine := range []string{"a", "b", "c"} {
+		found = append(found, diag.Diagnostic{Code: "MW111", Summary: "s", Path: "machine/" + machine, Pos: diag.Pos{File: "f.cue", Line: 1, Column: 2}})
+	}
+	require.Equal(t, "f.cue:1:2: error: s  [MW111]\n  so it is for machine/b and 1 more\n3 errors\n",
+		text(t, func(w io.Writer) error { return Diagnostics(w, found, nil, Style{}) }))
+	require.Equal(t, "::error file=f.cue,line=1,col=2,title=MW111::s\n", text(t, func(w io.Writer) error { return DiagnosticsGitHub(w, found, Style{}) }))
+	require.Equal(t, 3, strings.Count(text(t, func(w io.Writer) error { return DiagnosticsJSON(w, found) }), `"path"`))
+}
+
 // Two values that differ never look the same.
 func TestValues(t *testing.T) {
 	for _, pair := range [][2]any{{"1", int64(1)}, {"true", true}, {nil, "(not set)"}, {"a\nb", "a⏎b"},

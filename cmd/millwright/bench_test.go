@@ -1,0 +1,102 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"millwright.dev/millwright/internal/fleet"
+	"millwright.dev/millwright/internal/fleet/fleettest"
+	"millwright.dev/millwright/render"
+	"millwright.dev/millwright/sources"
+)
+
+// machines1000 is a fleet of 1,000 machines and 20 tenants on disk, with the schema that `cue` needs.
+func machines1000(b *testing.B) (string, fleettest.Files) {
+	dir, files := b.TempDir(), fleettest.Generate(fleettest.Size{Machines: 1000, Tenants: 20})
+	require.NoError(b, files.Vendor().Write(dir))
+	return dir, files
+}
+
+// BenchmarkColdAgainstCueExport measures whole processes, nothing cached: `millwright render` of 1,000
+// machines, checks included, against `cue export` of the same tree. It reports ratios: below 1 is
+// faster, or leaner. Memory is the largest process of each.
+func BenchmarkColdAgainstCueExport(b *testing.B) {
+	tools := b.TempDir()
+	build(b, nil, "build", "-o", tools+"/millwright", ".")
+	build(b, []string{"GOBIN=" + tools, "GOFLAGS="}, "install", "cuelang.org/go/cmd/cue@v0.17.1")
+	dir, _ := machines1000(b)
+	var wall, memory []float64
+	for b.Loop() {
+		ours, oursRSS := process(b, dir, tools+"/millwright", "render", "--cache-dir", "", "-o", "json")
+		peer, peerRSS := process(b, dir, tools+"/cue", "export", "./...")
+		wall = append(wall, ours.Seconds()/peer.Seconds())
+		memory = append(memory, float64(oursRSS)/float64(peerRSS))
+	}
+	b.ReportMetric(median(wall), "time/cue-export")
+	b.ReportMetric(median(memory), "memory/cue-export")
+}
+
+// BenchmarkOneChangeAgainstCold measures what an agent does for a commit that touches one rack, up to
+// the new Set, checks included, as a fraction of doing all of it anew.
+func BenchmarkOneChangeAgainstCold(b *testing.B) {
+	tools := b.TempDir()
+	build(b, nil, "build", "-o", tools+"/worker", "../../internal/fleet/testdata/worker")
+	dir, files := machines1000(b)
+	rack := fleettest.RackFile(3)
+	worker := fleet.Options{Worker: fleet.Worker{Path: tools + "/worker"}}
+	set := func(l *fleet.Loader) time.Duration {
+		began := time.Now()
+		snapshot, err := sources.Directory(dir)
+		require.NoError(b, err)
+		f, found := l.Load(b.Context(), snapshot.FS)
+		require.NoError(b, found.Err())
+		_, found = render.Render(b.Context(), f, render.Inputs{FS: snapshot.FS})
+		require.NoError(b, found.Err())
+		return time.Since(began)
+	}
+	warm := fleet.NewLoader(worker)
+	defer warm.Close()
+	set(warm)
+	var ratios []float64
+	for n := 0; b.Loop(); n++ {
+		fresh := fleet.NewLoader(worker)
+		cold := set(fresh)
+		fresh.Close()
+		text := strings.Replace(files[rack], "SN00000024", "SNX"+strings.Repeat("1", n%40), 1)
+		require.NoError(b, os.WriteFile(filepath.Join(dir, filepath.FromSlash(rack)), []byte(text), 0o644))
+		ratios = append(ratios, set(warm).Seconds()/cold.Seconds())
+	}
+	b.ReportMetric(median(ratios), "time/cold")
+}
+
+func build(b *testing.B, env []string, args ...string) {
+	cmd := exec.Command("go", args...)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	require.NoError(b, err, "%s", out)
+}
+
+// process runs a command and returns how long it took, and the memory of its largest process in KiB.
+func process(b *testing.B, dir string, command ...string) (time.Duration, int64) {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Dir = dir
+	stderr := new(strings.Builder)
+	cmd.Stderr = stderr
+	began := time.Now()
+	require.NoError(b, cmd.Run(), "%s", stderr)
+	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	return time.Since(began), usage.Maxrss
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
