@@ -161,7 +161,7 @@ func (s *show) driftRedfish(ctx context.Context) error {
 }
 
 func (s *show) driftNetris(ctx context.Context) error {
-	say("\nNetris: somebody takes gpu-011 out of globex's segment. To put it back changes a network, so it is held for a person.")
+	say("\nNetris: somebody takes gpu-011 out of globex's segment. To put it back changes a network: policy leaves that to a person.")
 	if err := s.world.netris.RemoveMember("globex-serve", "gpu-011"); err != nil {
 		return err
 	}
