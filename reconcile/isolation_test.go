@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"millwright.dev/millwright/internal/kinds"
 )
 
 // soak is how many seeds to try: few in daily work, many when MILLWRIGHT_SOAK is set.
@@ -104,7 +106,7 @@ func (x *run) hand(rng *rand.Rand, gpus, tenants []string) {
 	name, tenant := gpus[rng.IntN(len(gpus))], tenants[rng.IntN(len(tenants))]
 	host := x.objects[hostID(name)]
 	member, taken := x.objects[memberID(tenant, name)]
-	switch rng.IntN(4) {
+	switch rng.IntN(5) {
 	case 0: // takes the machine out of a segment
 		if taken {
 			x.log("a hand takes %s out of %s", name, tenant)
@@ -125,6 +127,12 @@ func (x *run) hand(rng *rand.Rand, gpus, tenants []string) {
 					delete(x.objects, id)
 				}
 			}
+		}
+	case 4: // makes Metal3 believe that it is free, without wiping it
+		if host != nil && x.machine(name).used != "" {
+			x.log("a hand frees %s, uncleaned", name)
+			x.release(host)
+			host.value = merge(host.value, m{"status": m{"provisioning": m{"state": "available"}}})
 		}
 	case 3: // offers it to a tenant
 		if host != nil {
@@ -154,5 +162,9 @@ func (x *run) handLetsGo() {
 			}
 		}
 		o.value = merge(o.value, m{"metadata": m{"labels": m{"millwright.dev/pool": label}}})
+		if kinds.Text(o.value, "status", "provisioning", "state") == "available" && x.machine(o.id.Name).used != "" {
+			x.log("a hand has %s cleaned", o.id.Name)
+			o.value = merge(o.value, m{"status": m{"provisioning": m{"state": "deprovisioning"}}})
+		}
 	}
 }

@@ -106,7 +106,7 @@ func (w *world) platform(o *object) {
 	}
 	for _, name := range names {
 		host := w.objects[hostID(name)]
-		if host != nil && strings.HasPrefix(kinds.Text(host.value, "metadata", "labels", "millwright.dev/pool"), tenant+".") &&
+		if host != nil && strings.HasPrefix(w.offer(name), tenant+".") &&
 			kinds.Text(host.value, "status", "provisioning", "state") == "available" && kinds.Lookup(host.value, "spec", "consumerRef") == nil {
 			w.log("Platform claims %s for %s", name, tenant)
 			w.checkClaim(name, tenant)
@@ -197,6 +197,14 @@ func (w *world) segmentsOf(name string) []string {
 	return in
 }
 
+// offer is the pool that a host is labelled for.
+func (w *world) offer(name string) string {
+	if host := w.objects[hostID(name)]; host != nil {
+		return kinds.Text(host.value, "metadata", "labels", "millwright.dev/pool")
+	}
+	return ""
+}
+
 // admit judges a request by what must never be asked of Netris, whether Netris would refuse it or not.
 func (w *world) admit(ch plan.Change) error {
 	if cluster, name, ok := kinds.Membership(ch.ID); ok {
@@ -206,6 +214,9 @@ func (w *world) admit(ch plan.Change) error {
 				w.breaks("%s joins %s while in the segment of %s", name, tenant, in)
 				return fmt.Errorf("400: server %s is dedicated to another cluster", name)
 			}
+		}
+		if pool := w.offer(name); pool != "" && !strings.HasPrefix(pool, tenant+".") {
+			w.breaks("%s joins %s while offered to %s", name, tenant, pool)
 		}
 		if h.used != "" && h.used != tenant {
 			w.breaks("%s joins %s with the data of %s on it", name, tenant, h.used)
