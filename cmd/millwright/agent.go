@@ -61,6 +61,10 @@ one stays in force. It serves its report, read-only, on a loopback address.
 
 // run wires the agent and lets it work until ctx is done.
 func (o *agentOptions) run(ctx context.Context, g *globals) error {
+	host, _, err := net.SplitHostPort(o.listen)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("--listen %s: the report has no login yet, so only a loopback address like 127.0.0.1:0 may serve it", o.listen)
+	}
 	log := slog.New(slog.NewJSONHandler(g.stderr, nil))
 	if err := os.MkdirAll(o.conn.stateDir, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
@@ -118,10 +122,6 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 // serve answers GET and HEAD of /v1/report on a loopback address, and writes that address into the
 // state directory, where `millwright status` finds it.
 func (o *agentOptions) serve(ctx context.Context, log *slog.Logger) (*atomic.Pointer[report.Report], error) {
-	host, _, err := net.SplitHostPort(o.listen)
-	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-		return nil, fmt.Errorf("--listen %s: the report has no login yet, so only a loopback address like 127.0.0.1:0 may serve it", o.listen)
-	}
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen for readers of the report: %w", err)

@@ -22,7 +22,7 @@ const (
 
 var (
 	sectionPattern = regexp.MustCompile("(?m)^### `([^`]+)`$")
-	importsPattern = regexp.MustCompile("(?m)^Imports: .*\\n?|^Imports nothing of Millwright\\.\\n?")
+	importsPattern = regexp.MustCompile(`(?m)^Imports: .*\n?|^Imports nothing of Millwright\.\n?`)
 )
 
 // TestArchitecture holds ARCHITECTURE.md to the code: a section for every package and for no other,

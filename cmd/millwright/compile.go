@@ -61,6 +61,9 @@ func (g *globals) compileDirectory(ctx context.Context, dir string) (reconcile.D
 	}
 	defer loader.Close()
 	want, found := compile(ctx, loader, snapshot)
+	if err := ctx.Err(); err != nil {
+		return want, snapshot, err // what was found is only that
+	}
 	if err := view.Diagnostics(g.stderr, found, snapshot.FS, about(dir, styleOn(g.stderr))); err != nil {
 		return want, snapshot, err
 	}

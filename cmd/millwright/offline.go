@@ -34,6 +34,9 @@ and github forms files are named from where you are, in the json form from the f
 			}
 			defer loader.Close()
 			want, found := compile(cmd.Context(), loader, snapshot)
+			if err := cmd.Context().Err(); err != nil {
+				return err // what was found is only that
+			}
 			err = out.write(g.stdout, map[string]writer{
 				"text": func(w io.Writer, s view.Style) error {
 					if err := view.Diagnostics(w, found, snapshot.FS, about(dir, s)); err != nil || found.Err() != nil {

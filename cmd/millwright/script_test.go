@@ -58,7 +58,9 @@ func (m testMain) Run() int {
 			fmt.Fprintf(os.Stderr, "building the worker: %v\n%s", err, out)
 			return 1
 		}
-		os.Setenv(plainWorker, worker)
+		if err := os.Setenv(plainWorker, worker); err != nil {
+			panic(err)
+		}
 	}
 	return m.M.Run()
 }
