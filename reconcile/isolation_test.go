@@ -23,7 +23,7 @@ func soak(quick, long uint64) uint64 {
 // Netris is never asked to give a machine to a tenant before it left the last one and was wiped. And
 // once the faults stop, all is as the last fleet wants it.
 func TestNoMachineIsEverInTwoHands(t *testing.T) {
-	for seed := range soak(100, 20000) {
+	for seed := range soak(60, 20000) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			x := newRun(t, seed)
 			rng := rand.New(rand.NewPCG(seed, 11))
@@ -66,7 +66,7 @@ func TestNoMachineIsEverInTwoHands(t *testing.T) {
 // The same where memory is lost as well: then not everything converges without a person, but no machine
 // is given away too early.
 func TestNoMachineIsEverInTwoHandsWithoutMemory(t *testing.T) {
-	for seed := range soak(30, 5000) {
+	for seed := range soak(20, 5000) {
 		x := newRun(t, seed)
 		rng := rand.New(rand.NewPCG(seed, 13))
 		gpus, tenants := machines[2:5], []string{"acme", "globex"}

@@ -138,9 +138,9 @@ func (r *Reconciler) save(ctx context.Context, t state.Target) error {
 
 // recover makes of open intents what has become evident since: a creation that took effect is ours, and
 // so no stranger's, even if the fleet no longer wants it; a deletion that took effect was no loss; and
-// what an update may have left there is no drift, if the fleet wants something else by now. Nothing is
-// stored here.
-func (r *Reconciler) recover(d Desired) {
+// after an update it is not known which of two values we last applied, so that neither is taken for drift.
+// Nothing is stored here.
+func (r *Reconciler) recover() {
 	for t, m := range r.memory {
 		for id, i := range m.intents {
 			presence, live, _ := r.lives[t].Presence(id)
@@ -154,9 +154,8 @@ func (r *Reconciler) recover(d Desired) {
 				m.disown(id)
 				m.closeIntent(id)
 			case i.Action == string(plan.Update) && i.Step == "" && presence == state.Present:
-				want, wanted := d.Set.Get(id)
-				if o, ok := m.owned[id]; ok && wanted && want.Tree.Digest() != i.Digest {
-					o.Digest = i.Digest
+				if o, ok := m.owned[id]; ok {
+					o.Digest = ""
 					m.own(o)
 				}
 			}

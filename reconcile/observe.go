@@ -25,25 +25,25 @@ func (r *Reconciler) observe(ctx context.Context, d Desired) {
 		mu   sync.Mutex
 		now  = r.Now()
 		next = map[state.Target]state.Live{}
+		keep = func(t state.Target, live state.Live) {
+			mu.Lock()
+			defer mu.Unlock()
+			next[t] = live
+		}
 	)
 	for t := range r.memory {
 		last, seen := r.lives[t]
 		if seen && last.Err == nil && !r.busy[t] && now.Sub(last.Time) < r.Keep[t.System] {
-			next[t] = last
+			keep(t, last)
 			continue
 		}
 		reader, err := r.reader(ctx, t, d)
 		query := target.Query{Want: d.Set.Of(t), Owned: r.memory[t].expected()}
 		if err != nil {
-			next[t] = unopened(t, query, now, err)
+			keep(t, unopened(t, query, now, err))
 			continue
 		}
-		wait.Go(func() {
-			live := reader.Observe(ctx, query)
-			mu.Lock()
-			defer mu.Unlock()
-			next[t] = live
-		})
+		wait.Go(func() { keep(t, reader.Observe(ctx, query)) })
 	}
 	wait.Wait()
 	r.lives = next
