@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,21 +15,29 @@ import (
 	"millwright.dev/millwright/internal/target"
 )
 
-// observe reads every target of the set and of our memory at once, so that a slow one delays no
-// other. What was read of a quiet target lately is kept.
+// observe reads every target of the set and of our memory at once. What was read of a quiet target
+// lately is kept. One that does not answer holds up the others for Patience at the most, and then not
+// again for a while: one sick target is one sick target.
 func (r *Reconciler) observe(ctx context.Context, d Desired) {
 	if r.lives == nil {
 		r.lives = map[state.Target]state.Live{}
 	}
+	patience := cmp.Or(r.Patience, usualPatience)
 	var (
 		wait sync.WaitGroup
 		mu   sync.Mutex
 		now  = r.Now()
 		next = map[state.Target]state.Live{}
+		late = map[state.Target]time.Time{} // until when to leave targets alone
 		keep = func(t state.Target, live state.Live) {
 			mu.Lock()
 			defer mu.Unlock()
 			next[t] = live
+		}
+		leave = func(t state.Target, until time.Time) {
+			mu.Lock()
+			defer mu.Unlock()
+			late[t] = until
 		}
 	)
 	for t := range r.memory {
@@ -37,17 +46,35 @@ func (r *Reconciler) observe(ctx context.Context, d Desired) {
 			keep(t, last)
 			continue
 		}
+		if until := r.rest[t]; seen && now.Before(until) {
+			keep(t, last)
+			leave(t, until)
+			continue
+		}
 		reader, err := r.reader(ctx, t, d)
 		query := target.Query{Want: d.Set.Of(t), Owned: r.memory[t].expected()}
 		if err != nil {
 			keep(t, unopened(t, query, now, err))
 			continue
 		}
-		wait.Go(func() { keep(t, reader.Observe(ctx, query)) })
+		wait.Go(func() {
+			limited, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			keep(t, reader.Observe(limited, query))
+			if limited.Err() != nil && ctx.Err() == nil {
+				leave(t, r.Now().Add(restFactor*patience))
+			}
+		})
 	}
 	wait.Wait()
-	r.lives = next
+	r.lives, r.rest = next, late
 }
+
+const (
+	usualPatience = 45 * time.Second
+	// restFactor is how many times its patience the reconciler leaves a target alone that wore it out.
+	restFactor = 4
+)
 
 // reader is the open connection to a target; a target that could not be opened is tried again in the
 // next pass.

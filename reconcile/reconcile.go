@@ -46,6 +46,8 @@ type Reconciler struct {
 	// Keep says how long what was read of a quiet target may be used again; a system that is not
 	// there is read in each pass. BMCs are slow and few may ask them at once.
 	Keep map[state.System]time.Duration
+	// Patience is how long one look at one target may take; 45 s if zero.
+	Patience time.Duration
 	// Done, if not nil, is told of every change that was carried out, for those who watch.
 	Done func(plan.Change, target.Result)
 	// Crash, if not nil, is called at the points where a crash would hurt most. Tests kill there.
@@ -54,6 +56,7 @@ type Reconciler struct {
 	open      map[state.Target]target.Reader
 	memory    map[state.Target]*memory
 	lives     map[state.Target]state.Live
+	rest      map[state.Target]time.Time // until when targets that wore out our patience are left alone
 	busy      map[state.Target]bool
 	corrected map[state.ID][]time.Time
 	previous  *report.Report

@@ -111,10 +111,11 @@ func TestWhatWasMadeIsOursWhateverFollows(t *testing.T) {
 	x := newRun(t, 4)
 	with := desired("c1", machines[2:4], allocation{"acme": {"gpu-1"}})
 	without := desired("c2", machines[2:4], allocation{"acme": nil})
-	for !strings.Contains(strings.Join(x.writes, "\n"), "create "+instanceID("acme").String()) {
+	for range 20 {
 		x.pass(with)
 		x.faults.lost = 1 // from now on Millwright learns of nothing
 	}
+	require.Equal(t, []string{"gpu-1"}, asked(x.objects[instanceID("acme")].value))
 	x.start()
 	x.faults.lost = 0
 	x.settle(without)
@@ -204,4 +205,45 @@ func TestASickTargetIsAloneSick(t *testing.T) {
 	x.r.open = nil
 	out = x.pass(d)
 	require.Equal(t, plan.Unknown, out.Plan.Get(hostID("gpu-1")).Status, "a target that we own something in does not become one that is yet to come")
+}
+
+// A target that takes a request and never answers holds a pass up once, and then not for a while.
+func TestASilentTargetIsLeftAlone(t *testing.T) {
+	x := newRun(t, 8)
+	d := desired("c1", machines[:2], nil)
+	x.controlPlane("cp-1")
+	open, looks := x.r.Open, 0
+	x.r.Patience = 10 * time.Millisecond
+	x.r.Open = func(ctx context.Context, to state.Target, f *fleet.Fleet) (target.Reader, error) {
+		reader, err := open(ctx, to, f)
+		if to.Name == "cp-1" {
+			return silent{reader, &looks}, err
+		}
+		return reader, err
+	}
+	var out Outcome
+	for range 5 {
+		p, err := x.r.Look(t.Context(), d)
+		require.NoError(t, err)
+		out = x.r.outcome(p, d, 0)
+	}
+	require.Equal(t, 1, looks)
+	require.Equal(t, "redfish/cp-1", out.Report.Unreachable[0].Target)
+	require.Len(t, out.Report.Unreachable, 1)
+	x.now = x.now.Add(time.Minute)
+	_, err := x.r.Look(t.Context(), d)
+	require.NoError(t, err)
+	require.Equal(t, 2, looks)
+}
+
+// silent never answers.
+type silent struct {
+	target.Reader
+	looks *int
+}
+
+func (s silent) Observe(ctx context.Context, q target.Query) state.Live {
+	*s.looks++
+	<-ctx.Done()
+	return state.Live{Target: s.Target(), Err: ctx.Err()}
 }

@@ -49,7 +49,7 @@ func startAgent(binary string, w *world, repo, dir string) (*agent, error) {
 		"--kubeconfig", w.kubeconfig(), "--management-proxy", w.network.ProxyURL().String(), "--management-ca", filepath.Join(w.dir, "management-ca.pem"),
 		"--state-dir", a.state, "--cache-dir", filepath.Join(dir, "cache"),
 		// A laptop's data centre is watched more closely than a real one would bear.
-		"--poll", "1s", "--interval", "2s", "--pause", "300ms", "--bmc-interval", "5s", "--lease-duration", "3s")
+		"--poll", "1s", "--interval", "2s", "--pause", "300ms", "--bmc-interval", "5s", "--patience", "10s", "--lease-duration", "8s")
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is ours to pass on
 	stderr, err := a.cmd.StderrPipe()
 	if err != nil {
@@ -138,8 +138,16 @@ func (a *agent) until(ctx context.Context, what string, limit time.Duration, ok 
 	}
 }
 
-// failure names the agent's log, for whoever must find out why something did not happen.
-func (a *agent) failure() error { return fmt.Errorf("the agent's log is in %s", a.log) }
+// failure names the agent's log and its last line, for whoever must find out why something did not
+// happen.
+func (a *agent) failure() error {
+	text, err := os.ReadFile(a.log)
+	if err != nil {
+		return err
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return fmt.Errorf("the agent's log is in %s and ends: %s", a.log, lines[len(lines)-1])
+}
 
 // close stops the agent as an operator would, and if need be as the kernel would.
 func (a *agent) close() {

@@ -13,9 +13,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/report"
 	"millwright.dev/millwright/internal/simulate"
 	"millwright.dev/millwright/internal/testenv"
@@ -61,6 +64,58 @@ func TestDemo(t *testing.T) {
 		require.Empty(t, r.Items)
 	}
 	require.Equal(t, before, s.writes(t), "an unchanged fleet is not written again")
+
+	t.Run("apply refuses beside an agent", func(t *testing.T) {
+		out, err := s.millwright(t.Context(), 1, "apply")
+		require.NoError(t, err)
+		require.Contains(t, out, "is held by")
+	})
+	t.Run("what cannot be reached is unknown, and nothing is done", s.outage)
+}
+
+// outage protects rule one of every failure: a BMC whose password is wrong and a Netris controller
+// that is gone are said to be unknown, each with its reason, and nothing is written anywhere.
+func (s *show) outage(t *testing.T) {
+	ctx := t.Context()
+	s.agent.close()
+	require.NoError(t, s.world.setPassword(ctx, "gpu-010-bmc", "wrong"))
+	s.world.network.Block("netris.dc1.example.com:443", true)
+	before := s.writes(t)
+	require.NoError(t, s.startAgent())
+	r, err := s.agent.until(ctx, "both are unknown", patience, func(r report.Report) bool { return len(r.Unreachable) == 2 })
+	require.NoError(t, err)
+	require.False(t, r.Complete)
+	require.Equal(t, "netris/dc1", r.Unreachable[0].Target)
+	require.Equal(t, "redfish/gpu-010", r.Unreachable[1].Target)
+	require.Contains(t, r.Unreachable[1].Why, "credentials refused")
+	require.NotContains(t, r.Unreachable[1].Why, "wrong")
+	for _, i := range r.Items {
+		require.Empty(t, i.Action, "nothing is to be done to %s", i.Address)
+		require.Contains(t, []plan.Status{plan.Unknown, plan.Failed}, i.Status, i.Address) // Metal3 cannot log in either
+	}
+	_, err = s.millwright(ctx, 4, "status")
+	require.NoError(t, err)
+
+	s.world.network.Block("netris.dc1.example.com:443", false)
+	require.NoError(t, s.world.setPassword(ctx, "gpu-010-bmc", worldPassword))
+	head, err := s.repo.head(ctx)
+	require.NoError(t, err)
+	_, err = s.settledInSync(ctx, head)
+	require.NoError(t, err)
+	after := s.writes(t)
+	require.Equal(t, before["redfish"], after["redfish"])
+	require.Equal(t, before["netris"], after["netris"])
+}
+
+// setPassword changes the password that Millwright finds for a BMC.
+func (w *world) setPassword(ctx context.Context, secret, password string) error {
+	client, err := kubernetes.NewForConfig(w.control.Config)
+	if err != nil {
+		return err
+	}
+	patch := fmt.Sprintf(`{"stringData":{"password":%q}}`, password)
+	_, err = client.CoreV1().Secrets("metal3-system").Patch(ctx, secret, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
+	return err
 }
 
 // writes counts the state-changing requests that each system has seen; logins, dry runs and renewals

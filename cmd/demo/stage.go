@@ -80,7 +80,7 @@ func (s *show) hidden(command string) []string {
 	cache := []string{"--cache-dir", filepath.Join(s.dir, "cache")}
 	state := []string{"--state-dir", s.agent.state}
 	switch command {
-	case "plan":
+	case "plan", "apply":
 		return append(append(cache, state...), s.reach()...)
 	case "status":
 		return state

@@ -31,6 +31,7 @@ type agentOptions struct {
 	poll, interval  time.Duration
 	pause, settle   time.Duration
 	bmcInterval     time.Duration
+	patience        time.Duration
 }
 
 func newAgent(g *globals) *cobra.Command {
@@ -54,6 +55,7 @@ one stays in force. It serves its report, read-only, on a loopback address.
 	cmd.Flags().DurationVar(&o.interval, "interval", time.Minute, "time between two looks at the targets when nothing is under way")
 	cmd.Flags().DurationVar(&o.pause, "pause", 2*time.Second, "time between two looks when something is under way")
 	cmd.Flags().DurationVar(&o.bmcInterval, "bmc-interval", 10*time.Minute, "how long what was read of a quiet BMC may be used again")
+	cmd.Flags().DurationVar(&o.patience, "patience", 45*time.Second, "how long one look at one target may take before it counts as unknown")
 	cmd.Flags().DurationVar(&o.settle, "settle", 15*time.Minute, "how long a reset may take to show before it counts as not done")
 	_ = cmd.MarkFlagRequired("repo")
 	return cmd
@@ -93,7 +95,7 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	l.reconciler.Settle = o.settle
+	l.reconciler.Settle, l.reconciler.Patience = o.settle, o.patience
 	l.reconciler.Keep = map[state.System]time.Duration{state.Redfish: o.bmcInterval}
 	poller := sources.NewPoller(git)
 	poller.Interval = o.poll

@@ -69,7 +69,7 @@ func (c *child) do(ctx context.Context, req request) (out compiled, alive bool, 
 
 	err = writeFrame(c.in, req)
 	if err == nil {
-		err = readFrame(c.out, &out, maxFrame)
+		err = readFrame(c.out, &out)
 	}
 	if err == nil {
 		return out, true, nil

@@ -55,7 +55,7 @@ func serve(r io.Reader, w io.Writer) error {
 	in, out := bufio.NewReader(r), bufio.NewWriter(w)
 	for {
 		var req request
-		if err := readFrame(in, &req, maxFrame); errors.Is(err, io.EOF) {
+		if err := readFrame(in, &req); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("reading a request: %w", err)
@@ -92,14 +92,14 @@ func answer(req request) (out compiled) {
 const maxFrame = 512 << 20
 
 // readFrame reads a length of four bytes, most significant first, and as much JSON.
-func readFrame(r io.Reader, v any, limit int) error {
+func readFrame(r io.Reader, v any) error {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return err
 	}
 	n := binary.BigEndian.Uint32(head[:])
-	if int64(n) > int64(limit) {
-		return fmt.Errorf("a message of %d bytes, more than the %d allowed", n, limit)
+	if int64(n) > int64(maxFrame) {
+		return fmt.Errorf("a message of %d bytes, more than the %d allowed", n, maxFrame)
 	}
 	data := make([]byte, n)
 	if _, err := io.ReadFull(r, data); err != nil {

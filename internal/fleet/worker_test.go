@@ -16,16 +16,16 @@ func TestFrames(t *testing.T) {
 	whole := bytes.Clone(b.Bytes())
 
 	var got request
-	require.NoError(t, readFrame(&b, &got, maxFrame))
+	require.NoError(t, readFrame(&b, &got))
 	require.Equal(t, "platform", got.Ask[0].Entity)
-	require.ErrorIs(t, readFrame(&b, &got, maxFrame), io.EOF)
+	require.ErrorIs(t, readFrame(&b, &got), io.EOF)
 
-	err := readFrame(bytes.NewReader(whole[:len(whole)-1]), &got, maxFrame)
+	err := readFrame(bytes.NewReader(whole[:len(whole)-1]), &got)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	require.NotErrorIs(t, readFrame(bytes.NewReader(whole[:4]), &got, maxFrame), io.EOF)
+	require.NotErrorIs(t, readFrame(bytes.NewReader(whole[:4]), &got), io.EOF)
 
 	huge := binary.BigEndian.AppendUint32(nil, 1<<31)
-	require.ErrorContains(t, readFrame(bytes.NewReader(huge), &got, maxFrame), "more than the 536870912 allowed")
+	require.ErrorContains(t, readFrame(bytes.NewReader(huge), &got), "more than the 536870912 allowed")
 }
 
 // A panic within CUE condemns one directory; the worker answers and lives on.
