@@ -40,7 +40,7 @@ func compare(at state.Path, want state.Tree, live any, table kinds.Table, differ
 	case want.Map != nil:
 		m, ok := live.(map[string]any)
 		if !ok {
-			differs(Field{Path: at, Old: live, New: want.Masked(), Origin: firstOrigin(want)})
+			differs(Field{Path: at, Old: live, New: want.Masked(), Sensitive: hasSecret(want), Origin: firstOrigin(want)})
 			return
 		}
 		for _, k := range slices.Sorted(maps.Keys(want.Map)) {
@@ -58,7 +58,7 @@ func compare(at state.Path, want state.Tree, live any, table kinds.Table, differ
 func compareList(at state.Path, want state.Tree, live any, table kinds.Table, differs func(Field)) {
 	items, ok := live.([]any)
 	whole := func() {
-		differs(Field{Path: at, Old: live, New: want.Masked(), Origin: firstOrigin(want)})
+		differs(Field{Path: at, Old: live, New: want.Masked(), Sensitive: hasSecret(want), Origin: firstOrigin(want)})
 	}
 	if !ok {
 		whole()

@@ -98,6 +98,8 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 		"previewed":         Difference(m{"data": m{"password": leak}}, m{"data": m{"password": leak + "3"}}, tree(m{"data": m{"password": leak}}), table),
 		"previewed gone":    Difference(m{"data": m{"password": leak}}, m{}, tree(m{}), table),
 		"reference":         Compare(secret, m{"spec": m{"values": m{}}}, kinds.Table{}),
+		"reference whole":   Compare(secret, m{"spec": leak}, kinds.Table{}),
+		"reference list":    Compare(state.Tree{List: []state.Tree{secret}}, nil, kinds.Table{}),
 		"reference preview": Difference(m{"spec": m{"values": m{"password": leak}}}, m{"spec": m{"values": m{"password": leak + "3"}}}, secret, kinds.Table{}),
 		"reference as text": Difference(m{"spec": m{"values": leak}}, m{"spec": m{"values": m{"password": leak}}}, secret, kinds.Table{}),
 		"reference in more": Difference(m{"spec": leak}, m{"spec": m{"values": m{"password": leak}}}, secret, kinds.Table{}),
