@@ -133,9 +133,18 @@ func (a *agent) until(ctx context.Context, what string, limit time.Duration, ok 
 		case <-a.ended:
 			return last, fmt.Errorf("the agent ended while waiting until %s: %w", what, errors.Join(a.err, a.failure()))
 		case <-ctx.Done():
-			return last, fmt.Errorf("it took more than %s until %s; now: %v", limit, what, last.Counts)
+			return last, fmt.Errorf("it took more than %s until %s; now: %v, among them %s", limit, what, last.Counts, first(last.Items, 12))
 		}
 	}
+}
+
+// first tells of some items what they wait for.
+func first(items []report.Item, n int) string {
+	var b strings.Builder
+	for _, i := range items[:min(n, len(items))] {
+		fmt.Fprintf(&b, "\n%s %s %v %v %s", i.Status, i.Address, i.Held, i.Waits, i.Note)
+	}
+	return b.String()
 }
 
 // failure names the agent's log and its last line, for whoever must find out why something did not

@@ -34,6 +34,12 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	go func() { ended <- c.Watch(ctx, target.Query{Want: []state.Object{*changes[0].Want}}, func() {}) }()
 	cancel()
 	require.ErrorIs(t, <-ended, context.Canceled)
-	require.NoError(t, c.Close(t.Context()))
-	goleak.VerifyNone(t, already)
+	// What was broken off frees its connection a moment later, and Close closes idle ones.
+	for range 10 {
+		require.NoError(t, c.Close(t.Context()))
+		if err = goleak.Find(already); err == nil {
+			return
+		}
+	}
+	require.NoError(t, err)
 }

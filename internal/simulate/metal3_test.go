@@ -210,7 +210,7 @@ func (w *kubeWorld) hostField(name, path string) string {
 // await waits until a condition holds, and says what when it does not.
 func (w *kubeWorld) await(what string, holds func() bool) {
 	w.Helper()
-	require.Eventually(w, holds, 30*time.Second, 20*time.Millisecond, what)
+	require.Eventually(w, holds, 3*time.Minute, 20*time.Millisecond, what) // generous: a laden machine is slow, not wrong
 }
 
 func (w *kubeWorld) awaitState(host, state string) {

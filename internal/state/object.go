@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"slices"
@@ -56,9 +57,15 @@ type Set struct {
 
 // NewSet sorts objects into a Set. Two objects with one ID are an error: both entities are named.
 func NewSet(objects []Object, entities []Entity) (Set, error) {
-	s := Set{objects: slices.Clone(objects), index: make(map[ID]int, len(objects)), entities: make(map[string]Entity, len(entities))}
-	slices.SortFunc(s.objects, func(a, b Object) int { return a.ID.Compare(b.ID) })
-	for i, o := range s.objects {
+	s := Set{objects: make([]Object, len(objects)), index: make(map[ID]int, len(objects)), entities: make(map[string]Entity, len(entities))}
+	order := make([]int, len(objects)) // sorted in place of the objects, which are large
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(objects[a].ID.Compare(objects[b].ID), a-b) })
+	for i, from := range order {
+		o := objects[from]
+		s.objects[i] = o
 		if j, ok := s.index[o.ID]; ok {
 			return Set{}, fmt.Errorf("%s is rendered twice, for %s and for %s", o.ID, s.objects[j].Entity, o.Entity)
 		}
