@@ -129,7 +129,8 @@ func (in Input) differs(c *Change, table kinds.Table) {
 		c.Status = Drifted
 	}
 	for _, f := range c.Fields {
-		if slices.ContainsFunc(table.Immutable, func(s string) bool { return within(f.Name, s) }) {
+		// What is not there yet is not changed by being set.
+		if f.Old != nil && slices.ContainsFunc(table.Immutable, func(s string) bool { return within(f.Name, s) }) {
 			c.Action, c.Impact = Replace, max(c.Impact, table.Removed)
 			c.Hold(Hold{By: "replace", Why: f.Name + " cannot change in place", Until: "the old one is retired and the new one has another name"})
 			return

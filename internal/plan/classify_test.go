@@ -90,6 +90,9 @@ func TestWhatIsDoneAboutAnObject(t *testing.T) {
 			Update, Drifted, nil, []Cause{CauseCommit, CauseDrift}},
 		"changed by the commit where we wrote last": {newWorld(t).want(plain, good).ours(plain, older).there(plain, older, wrote("millwright")), plain,
 			Update, Progressing, nil, []Cause{CauseCommit}},
+		// A host whose creation was cut off after its first request lacks what cannot change later.
+		"what cannot change in place may still be set": {newWorld(t).want(vpc, m{"adminTenant": "b"}).ours(vpc, m{"adminTenant": "b"}).there(vpc, m{}), vpc,
+			Update, Drifted, nil, []Cause{CauseDrift}},
 		"what cannot change in place": {newWorld(t).want(vpc, m{"adminTenant": "b"}).ours(vpc, m{"adminTenant": "a"}).there(vpc, m{"adminTenant": "a"}), vpc,
 			Replace, Held, []string{"replace"}, []Cause{CauseCommit}},
 		"a name that only begins like it": {newWorld(t).want(vpc, m{"adminTenantNote": "b"}).ours(vpc, m{"adminTenantNote": "a"}).there(vpc, m{"adminTenantNote": "a"}), vpc,
