@@ -70,7 +70,7 @@ func (r *renderer) cluster(c cluster) {
 	})})
 }
 
-// sizes are the cores and memory of one replica of a control plane; schema/tenant.cue promises them.
+// sizes are the cores and memory of one replica of a control plane; schema/cluster.cue promises them.
 var sizes = map[string]struct{ cpu, memory string }{
 	"small":  {"2", "4Gi"},
 	"medium": {"4", "8Gi"},

@@ -1,0 +1,43 @@
+package fleet
+
+// Cluster is one virtual cluster of a tenant; schema/cluster.cue documents the fields.
+type Cluster struct {
+	Kubernetes   string           `json:"kubernetes"` // "v1.35.2"
+	Nodes        string           `json:"nodes"`      // "private"
+	Stack        string           `json:"stack,omitempty"`
+	Segment      string           `json:"segment"`
+	ControlPlane ControlPlane     `json:"controlPlane"`
+	Networking   Networking       `json:"networking"`
+	Values       map[string]any   `json:"values"` // merged over vcluster.yaml
+	Pools        map[string]*Pool `json:"pool"`
+}
+
+// ControlPlane sizes a tenant cluster's control plane.
+type ControlPlane struct {
+	Replicas int    `json:"replicas"` // 1, 3 or 5
+	Size     string `json:"size"`     // "small", "medium" or "large"
+}
+
+// Networking are the address ranges inside a cluster.
+type Networking struct {
+	PodCIDR     string `json:"podCIDR"`
+	ServiceCIDR string `json:"serviceCIDR"`
+}
+
+// Pool is a number of machines that serve one cluster.
+type Pool struct {
+	Class    string            `json:"class"`
+	Selector map[string]string `json:"selector"` // machine labels that must match
+	Count    int               `json:"count"`
+	Spread   string            `json:"spread"` // "rack" or "pack"
+	Taints   []Taint           `json:"taints"`
+	Labels   map[string]string `json:"labels"` // of nodes
+	Image    string            `json:"image,omitempty"`
+}
+
+// Taint is a Kubernetes node taint.
+type Taint struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Effect string `json:"effect"`
+}
