@@ -24,7 +24,7 @@ func TestExampleFleet(t *testing.T) {
 	asked := map[fleet.Query]state.ID{}
 	for o := range set.All() {
 		for _, leaf := range o.Tree.Leaves() {
-			asked[fleet.Query{Entity: leaf.Origin.Entity, Path: leaf.Origin.Field}] = o.ID
+			asked[fleet.Query{Entity: leaf.Origin().Entity, Path: leaf.Origin().Field}] = o.ID
 		}
 	}
 	var queries []fleet.Query

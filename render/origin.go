@@ -34,7 +34,7 @@ func (s source) texts(field string, values []string) state.Tree {
 	for i, v := range values {
 		items[i] = s.of(field+state.Index(i), v)
 	}
-	return state.Tree{List: items, Origin: state.Origin{Entity: string(s), Field: field}}
+	return state.List(items, state.Origin{Entity: string(s), Field: field})
 }
 
 // labels is a map of strings that stands in a field of the source.
@@ -55,22 +55,32 @@ func (s source) deep(field string, value any) state.Tree {
 		for k, item := range v {
 			m[k] = s.deep(key(field, k), item)
 		}
-		return state.Tree{Map: m, Origin: origin}
+		return state.Map(m, origin)
 	case []any:
 		l := make([]state.Tree, len(v))
 		for i, item := range v {
 			l[i] = s.deep(field+state.Index(i), item)
 		}
-		return state.Tree{List: l, Origin: origin}
+		return state.List(l, origin)
 	}
 	return state.Leaf(value, origin)
 }
 
 // node is a map that is not empty: its leaves say where they come from.
-func node(m fields) state.Tree { return state.Tree{Map: m} }
+func node(m fields) state.Tree { return state.Map(m, state.Origin{}) }
 
 // list is a list that is not empty.
-func list(items ...state.Tree) state.Tree { return state.Tree{List: items} }
+func list(items ...state.Tree) state.Tree { return state.List(items, state.Origin{}) }
+
+// open is a map's fields, to make another map of.
+func open(t state.Tree) fields {
+	all, _ := t.Fields()
+	m := make(fields, len(all))
+	for _, f := range all {
+		m[f.Key] = f.Tree
+	}
+	return m
+}
 
 // key is the path of a key below a field, as internal/fleet locates it: quoted if dots or brackets
 // are in it.

@@ -81,7 +81,7 @@ func (r *renderer) project(name string, t *fleet.Tenant) {
 		"owner":           r.owner(),
 		"allowedClusters": list(node(fields{"name": source("platform").of("clusterRef", p.ClusterRef)})),
 		// An empty list allows none; no list would allow all.
-		"allowedNodeTypes": {List: types, Origin: state.Origin{Entity: string(s), Field: "cluster", Note: "the tenant's own node types"}},
+		"allowedNodeTypes": state.List(types, state.Origin{Entity: string(s), Field: "cluster", Note: "the tenant's own node types"}),
 		"quotas": node(fields{"project": node(fields{
 			"nodeclaims": quota,
 			"nodeclaims.provider=" + p.Metal3.NodeProvider: quota,
@@ -144,7 +144,7 @@ func (r *renderer) provider(images []state.ID) {
 					"cluster":   s.of("clusterRef", p.ClusterRef),
 					"namespace": s.of("metal3.namespace", p.Metal3.Namespace),
 				}),
-				"nodeTypes": {List: types, Origin: state.Origin{Entity: "platform", Note: "one for each pool"}},
+				"nodeTypes": state.List(types, state.Origin{Entity: "platform", Note: "one for each pool"}),
 			}),
 		}),
 	})})

@@ -285,7 +285,8 @@ func (in *install) tree(part component, m manifest, id state.ID, name string) st
 	}
 	origin := state.Origin{Entity: "stack/" + in.stack.Name, Field: "component." + name + ".path", Note: m.file}
 	t := state.FromPlain(m.body, origin)
-	meta := t.Map["metadata"].Map
+	body := open(t)
+	meta := open(body["metadata"])
 	delete(meta, "namespace")
 	switch {
 	case id.Namespace == "":
@@ -294,6 +295,7 @@ func (in *install) tree(part component, m manifest, id state.ID, name string) st
 	default:
 		meta["namespace"] = state.Leaf(id.Namespace, origin)
 	}
-	part.trees[k] = t
-	return t
+	body["metadata"] = state.Map(meta, origin)
+	part.trees[k] = state.Map(body, origin)
+	return part.trees[k]
 }

@@ -63,7 +63,7 @@ func (r *renderer) cluster(c cluster) {
 				}),
 				"helmRelease": node(fields{
 					"chart":  node(fields{"version": platform.of("vcluster.version", r.fleet.Platform.VCluster.Version)}),
-					"values": {Encoded: &state.Encoded{As: state.YAML, Tree: r.values(c)}},
+					"values": state.Encode(state.YAML, r.values(c)),
 				}),
 			}),
 		}),
@@ -110,7 +110,7 @@ func (r *renderer) values(c cluster) state.Tree {
 			"enabled": s.because(c.at("nodes"), "the tenant's own machines", true),
 			"autoNodes": list(node(fields{
 				"provider": source("platform").of("metal3.nodeProvider", r.fleet.Platform.Metal3.NodeProvider),
-				"static":   {List: pools, Origin: state.Origin{Entity: string(s), Field: c.at("pool")}},
+				"static":   state.List(pools, state.Origin{Entity: string(s), Field: c.at("pool")}),
 			})),
 		}),
 		"platform":  node(fields{"project": s.fixed(c.tenant)}),
@@ -187,21 +187,18 @@ func (r *renderer) reserved(c cluster, over state.Tree) {
 
 // overlay merges maps key by key; anything else that stands in over replaces what is in base.
 func (r *renderer) overlay(c cluster, base, over state.Tree, at string) state.Tree {
-	if base.Map == nil {
+	if _, ok := base.Fields(); !ok {
 		return over
 	}
-	if over.Map == nil {
+	if _, ok := over.Fields(); !ok {
 		r.report(diag.Diagnostic{
 			Code: "MW301", Summary: fmt.Sprintf("values of cluster %s/%s may not replace %s as a whole", c.tenant, c.name, at),
 			Hint: "write the keys below it that you mean", Path: string(c.src()) + "." + at, Pos: c.of.Pos,
 		})
 		return base
 	}
-	merged := fields{}
-	for k, v := range base.Map {
-		merged[k] = v
-	}
-	for k, v := range over.Map {
+	merged := open(base)
+	for k, v := range open(over) {
 		if b, ok := merged[k]; ok {
 			v = r.overlay(c, b, v, key(at, k))
 		}

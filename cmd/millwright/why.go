@@ -67,8 +67,8 @@ func why(ctx context.Context, want reconcile.Desired, address string) (view.Why,
 	var queries []fleet.Query
 	for path, leaf := range o.Tree.Leaves() {
 		if path.HasPrefix(at) {
-			answer.Leaves = append(answer.Leaves, view.WhyLeaf{Path: path.String(), Value: leaf.Masked(), Origin: leaf.Origin})
-			queries = append(queries, fleet.Query{Entity: leaf.Origin.Entity, Path: leaf.Origin.Field})
+			answer.Leaves = append(answer.Leaves, view.WhyLeaf{Path: path.String(), Value: leaf.Masked(), Origin: leaf.Origin()})
+			queries = append(queries, fleet.Query{Entity: leaf.Origin().Entity, Path: leaf.Origin().Field})
 		}
 	}
 	if len(queries) == 0 {

@@ -178,7 +178,7 @@ func renderFiles(t *testing.T, loader *fleet.Loader, files fstest.MapFS) (render
 	r := rendering{fleet: f, values: map[string]any{}}
 	for o := range set.All() {
 		for at, tree := range o.Tree.Leaves() {
-			l := leaf{o.ID, at.String(), tree.Masked(), fleet.Query{Entity: tree.Origin.Entity, Path: tree.Origin.Field}}
+			l := leaf{o.ID, at.String(), tree.Masked(), fleet.Query{Entity: tree.Origin().Entity, Path: tree.Origin().Field}}
 			r.leaves = append(r.leaves, l)
 			r.values[l.key()] = l.value
 		}

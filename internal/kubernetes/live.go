@@ -110,14 +110,16 @@ type encodedAt struct {
 func encodedIn(t state.Tree) (found []encodedAt) {
 	var walk func(state.Path, state.Tree)
 	walk = func(at state.Path, t state.Tree) {
-		if t.Encoded != nil {
-			found = append(found, encodedAt{at, t.Encoded.As})
+		if inner, ok := t.Encoded(); ok {
+			found = append(found, encodedAt{at, inner.As})
 			return
 		}
-		for key, item := range t.Map {
-			walk(at.Join(key), item)
+		fields, _ := t.Fields()
+		for _, f := range fields {
+			walk(at.Join(f.Key), f.Tree)
 		}
-		for i, item := range t.List {
+		items, _ := t.Items()
+		for i, item := range items {
 			walk(at.Join(state.Index(i)), item)
 		}
 	}

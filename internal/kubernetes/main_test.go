@@ -234,3 +234,26 @@ func (w *wire) stall(testing.TB) (mend func()) {
 		close(gate)
 	}
 }
+
+// with is a tree of maps with another value at a path, without one with nothing there.
+func with(t, value state.Tree, at ...string) state.Tree {
+	return edit(t, at, func(fields map[string]state.Tree, key string) { fields[key] = value })
+}
+
+func without(t state.Tree, at ...string) state.Tree {
+	return edit(t, at, func(fields map[string]state.Tree, key string) { delete(fields, key) })
+}
+
+func edit(t state.Tree, at []string, change func(fields map[string]state.Tree, key string)) state.Tree {
+	fields := map[string]state.Tree{}
+	all, _ := t.Fields()
+	for _, f := range all {
+		fields[f.Key] = f.Tree
+	}
+	if len(at) == 1 {
+		change(fields, at[0])
+	} else {
+		fields[at[0]] = edit(fields[at[0]], at[1:], change)
+	}
+	return state.Map(fields, t.Origin())
+}

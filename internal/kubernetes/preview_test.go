@@ -39,7 +39,7 @@ func TestPreviewTellsNotYetFromNever(t *testing.T) {
 	c := w.open(t)
 	elsewhere := w.configMap(t, "a", "v")
 	elsewhere.ID.Namespace = "not-there-yet"
-	delete(elsewhere.Tree.Map["metadata"].Map, "namespace")
+	elsewhere.Tree = without(elsewhere.Tree, "metadata", "namespace")
 	unknownKind := w.object(t, "{apiVersion: example.com/v1, kind: Widget, metadata: {name: a}}")
 	orphan := w.pool(t, "acme/train/h100", "acme.train.h100")
 	for _, o := range []state.Object{elsewhere, unknownKind, orphan} {

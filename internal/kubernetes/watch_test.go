@@ -143,7 +143,7 @@ func TestTenantConfig(t *testing.T) {
 		content, err := clientcmd.Write(*config)
 		require.NoError(t, err)
 		o := w.object(t, "{apiVersion: v1, kind: Secret, metadata: {name: vc-train}, stringData: {config: x}}")
-		o.Tree.Map["stringData"].Map["config"] = state.Leaf(string(content), state.Origin{})
+		o.Tree = with(o.Tree, state.Leaf(string(content), state.Origin{}), "stringData", "config")
 		presence, live, err := c.Observe(t.Context(), target.Query{Want: []state.Object{o}}).Presence(o.ID)
 		require.NoError(t, err)
 		if presence == state.Absent {

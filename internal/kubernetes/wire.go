@@ -28,7 +28,8 @@ var hostFields = []string{"image", "userData", "networkData", "metaData", "custo
 
 // versionOf is the API version that a desired tree is written in, or "".
 func versionOf(t state.Tree) string {
-	apiVersion, _ := t.Map["apiVersion"].Value.(string)
+	field, _ := t.Field("apiVersion")
+	apiVersion, _ := field.Value().(string)
 	return apiVersion[strings.LastIndex(apiVersion, "/")+1:]
 }
 

@@ -115,7 +115,7 @@ func TestEncodedTrees(t *testing.T) {
 	c := w.open(t)
 	o := w.configMap(t, "a", "v")
 	inner := state.FromPlain(map[string]any{"replicas": 3, "image": map[string]any{"tag": "v1"}}, state.Origin{})
-	o.Tree.Map["data"].Map["key"] = state.Tree{Encoded: &state.Encoded{As: state.YAML, Tree: inner}}
+	o.Tree = with(o.Tree, state.Encode(state.YAML, inner), "data", "key")
 	create(t, c, o)
 	require.Equal(t, "image:\n  tag: v1\nreplicas: 3\n", text(w.stored(t, configMaps, "a"), "data", "key"))
 	opened := map[string]any{"replicas": int64(3), "image": map[string]any{"tag": "v1"}}
@@ -182,17 +182,17 @@ func TestSecretsOnTheWire(t *testing.T) {
 
 	copied := w.object(t, "{apiVersion: v1, kind: Secret, metadata: {name: copy}, stringData: {a: x, b: y}}")
 	ref := state.SecretRef{Namespace: w.namespace, Name: "source", Key: "password"}
-	copied.Tree.Map["stringData"].Map["b"] = state.Tree{Secret: &ref}
+	copied.Tree = with(copied.Tree, state.Secret(ref, state.Origin{}), "stringData", "b")
 	live := create(t, c, copied)
 	value = text(w.stored(t, schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, "copy"), "data", "b")
 	require.Equal(t, "aHVudGVyMi1odW50ZXIy", value)
 
-	delete(copied.Tree.Map["stringData"].Map, "a")
+	copied.Tree = without(copied.Tree, "stringData", "a")
 	require.NoError(t, apply(t, c, updateOf(copied, live)).Err)
 	require.Equal(t, "(none)", text(w.stored(t, schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, "copy"), "data", "a"))
 
 	wrong := w.object(t, "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {ports: [{port: 80}], sessionAffinity: None}}")
-	wrong.Tree.Map["spec"].Map["sessionAffinity"] = state.Tree{Secret: &ref}
+	wrong.Tree = with(wrong.Tree, state.Secret(ref, state.Origin{}), "spec", "sessionAffinity")
 	r := apply(t, c, plan.Change{ID: wrong.ID, Action: plan.Create, Want: &wrong})
 	require.ErrorContains(t, r.Err, "(secret)", "the server quotes what it refuses")
 	require.NotContains(t, r.Err.Error(), "hunter2")

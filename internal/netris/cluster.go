@@ -210,7 +210,7 @@ func (f *fold) place(server int64) int {
 // if nothing says that it is still a dedicated member anywhere else.
 func (f *fold) add(ctx context.Context, e *edit, machine string, at int) {
 	wanted, _ := e.change.Want.Tree.Get(state.Path{"shared"})
-	shared, _ := wanted.Value.(bool)
+	shared, _ := wanted.Value().(bool)
 	if at >= 0 {
 		entry := f.servers[at].(map[string]any)
 		if entry["shared"] == shared || entry["shared"] == nil && !shared {

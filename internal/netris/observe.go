@@ -225,6 +225,6 @@ func (c *Controller) member(id state.ID, cluster item, m member) state.LiveObjec
 // vpcOf is the name of the VPC that a desired tree names, or "".
 func vpcOf(tree state.Tree) string {
 	name, _ := tree.Get(state.Path{"vpc", "name"})
-	s, _ := name.Value.(string)
+	s, _ := name.Value().(string)
 	return s
 }

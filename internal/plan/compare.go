@@ -29,33 +29,38 @@ func Compare(want state.Tree, live map[string]any, table kinds.Table) []Field {
 
 // compare walks want; live is nil where there is nothing.
 func compare(at state.Path, want state.Tree, live any, table kinds.Table, differs func(Field)) {
-	switch {
-	case want.Encoded != nil:
-		compare(at, want.Encoded.Tree, live, table, differs)
-	case want.Secret != nil:
+	if inner, ok := want.Encoded(); ok {
+		compare(at, inner.Tree, live, table, differs)
+		return
+	}
+	if _, ok := want.Secret(); ok {
 		// The value is read only when it is sent; what can be said without it is whether one is there.
 		if live == nil {
-			differs(Field{Path: at, New: "(" + want.Secret.String() + ")", Sensitive: true, Origin: want.Origin})
+			differs(Field{Path: at, New: want.Masked(), Sensitive: true, Origin: want.Origin()})
 		}
-	case want.Map != nil:
+		return
+	}
+	if fields, ok := want.Fields(); ok {
 		m, ok := live.(map[string]any)
 		if !ok {
 			differs(Field{Path: at, Old: live, New: want.Masked(), Sensitive: hasSecret(want), Origin: firstOrigin(want)})
 			return
 		}
-		for _, k := range slices.Sorted(maps.Keys(want.Map)) {
-			compare(at.Join(k), want.Map[k], m[k], table, differs)
+		for _, f := range fields {
+			compare(at.Join(f.Key), f.Tree, m[f.Key], table, differs)
 		}
-	case want.List != nil:
-		compareList(at, want, live, table, differs)
-	default:
-		if state.Scalar(live) != want.Value {
-			differs(Field{Path: at, Old: live, New: want.Value, Origin: want.Origin})
-		}
+		return
+	}
+	if items, ok := want.Items(); ok {
+		compareList(at, want, items, live, table, differs)
+		return
+	}
+	if state.Scalar(live) != want.Value() {
+		differs(Field{Path: at, Old: live, New: want.Value(), Origin: want.Origin()})
 	}
 }
 
-func compareList(at state.Path, want state.Tree, live any, table kinds.Table, differs func(Field)) {
+func compareList(at state.Path, want state.Tree, wanted []state.Tree, live any, table kinds.Table, differs func(Field)) {
 	items, ok := live.([]any)
 	whole := func() {
 		differs(Field{Path: at, Old: live, New: want.Masked(), Sensitive: hasSecret(want), Origin: firstOrigin(want)})
@@ -71,14 +76,14 @@ func compareList(at state.Path, want state.Tree, live any, table kinds.Table, di
 		}
 		return
 	}
-	if len(items) != len(want.List) {
+	if len(items) != len(wanted) {
 		whole()
 		return
 	}
 	if key, ok := table.Keys[generic]; ok {
-		items = inOrderOf(want.List, items, key)
+		items = inOrderOf(wanted, items, key)
 	}
-	for i, w := range want.List {
+	for i, w := range wanted {
 		compare(at.Join(state.Index(i)), w, items[i], table, differs)
 	}
 }
@@ -88,8 +93,9 @@ func compareList(at state.Path, want state.Tree, live any, table kinds.Table, di
 func inOrderOf(want []state.Tree, items []any, key string) []any {
 	sorted := make([]any, len(want))
 	for i, w := range want {
+		id, _ := w.Field(key)
 		for _, item := range items {
-			if m, ok := item.(map[string]any); ok && state.Scalar(m[key]) == w.Map[key].Value {
+			if m, ok := item.(map[string]any); ok && state.Scalar(m[key]) == id.Value() {
 				sorted[i] = item
 			}
 		}
@@ -202,7 +208,7 @@ func generalise(p state.Path) string {
 // hasSecret reports whether a secret's value is at a place or below it.
 func hasSecret(t state.Tree) bool {
 	for _, leaf := range t.Leaves() {
-		if leaf.Secret != nil {
+		if _, ok := leaf.Secret(); ok {
 			return true
 		}
 	}
@@ -211,7 +217,7 @@ func hasSecret(t state.Tree) bool {
 
 func firstOrigin(t state.Tree) state.Origin {
 	for _, leaf := range t.Leaves() {
-		return leaf.Origin
+		return leaf.Origin()
 	}
-	return t.Origin
+	return t.Origin()
 }

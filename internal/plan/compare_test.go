@@ -72,7 +72,7 @@ func TestCompare(t *testing.T) {
 
 // A chart's values are sent as text and compared as what they say.
 func TestCompareReachesIntoEncodedTrees(t *testing.T) {
-	want := state.Tree{Map: map[string]state.Tree{"values": {Encoded: &state.Encoded{As: state.YAML, Tree: tree(m{"a": 1, "b": m{"c": 2}})}}}}
+	want := state.Map(map[string]state.Tree{"values": state.Encode(state.YAML, tree(m{"a": 1, "b": m{"c": 2}}))}, state.Origin{})
 	require.Empty(t, Compare(want, m{"values": m{"a": 1, "b": m{"c": 2}, "d": 3}}, kinds.Table{}))
 	fields := Compare(want, m{"values": m{"a": 1, "b": m{"c": 3}}}, kinds.Table{})
 	require.Len(t, fields, 1)
@@ -85,10 +85,11 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 	const leak = "hunter2"
 	table := kinds.Of(id(t, "kubernetes/acme.train/Secret/ops/db"))
 	deep := kinds.Table{Sensitive: []string{"spec.user[*].password"}}
-	secret := state.Tree{Map: map[string]state.Tree{"spec": {Map: map[string]state.Tree{
-		"values": {Encoded: &state.Encoded{As: state.YAML, Tree: state.Tree{Map: map[string]state.Tree{
-			"password": {Secret: &state.SecretRef{Namespace: "ops", Name: "db", Key: "password"}, Origin: origin}}}}},
-	}}}}
+	only := func(key string, value state.Tree) state.Tree {
+		return state.Map(map[string]state.Tree{key: value}, state.Origin{})
+	}
+	secret := only("spec", only("values", state.Encode(state.YAML,
+		only("password", state.Secret(state.SecretRef{Namespace: "ops", Name: "db", Key: "password"}, origin)))))
 	for name, fields := range map[string][]Field{
 		"created":           Compare(tree(m{"data": m{"password": leak}}), nil, table),
 		"changed":           Compare(tree(m{"data": m{"password": leak}}), m{"data": m{"password": leak + "3"}}, table),
@@ -99,7 +100,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 		"previewed gone":    Difference(m{"data": m{"password": leak}}, m{}, tree(m{}), table),
 		"reference":         Compare(secret, m{"spec": m{"values": m{}}}, kinds.Table{}),
 		"reference whole":   Compare(secret, m{"spec": leak}, kinds.Table{}),
-		"reference list":    Compare(state.Tree{List: []state.Tree{secret}}, nil, kinds.Table{}),
+		"reference list":    Compare(state.List([]state.Tree{secret}, state.Origin{}), nil, kinds.Table{}),
 		"reference preview": Difference(m{"spec": m{"values": m{"password": leak}}}, m{"spec": m{"values": m{"password": leak + "3"}}}, secret, kinds.Table{}),
 		"reference as text": Difference(m{"spec": m{"values": leak}}, m{"spec": m{"values": m{"password": leak}}}, secret, kinds.Table{}),
 		"reference in more": Difference(m{"spec": leak}, m{"spec": m{"values": m{"password": leak}}}, secret, kinds.Table{}),

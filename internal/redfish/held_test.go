@@ -104,9 +104,11 @@ func TestWhatCannotBeStaged(t *testing.T) {
 		b := w.client(shows(biosPath, func(bios map[string]any) { delete(bios, "@Redfish.Settings") }))
 		require.ErrorIs(w, w.update(b, wanted, plan.Stage).Err, redfish.ErrRefused)
 
-		secret := state.Tree{Secret: &state.SecretRef{Namespace: "metal3-system", Name: "bios", Key: "setup"}}
+		secret := state.Secret(state.SecretRef{Namespace: "metal3-system", Name: "bios", Key: "setup"}, state.Origin{})
 		o := bios(nil)
-		o.Tree = state.Tree{Map: map[string]state.Tree{"Attributes": {Map: map[string]state.Tree{"SetupPassword": secret}}}}
+		o.Tree = state.Map(map[string]state.Tree{
+			"Attributes": state.Map(map[string]state.Tree{"SetupPassword": secret}, state.Origin{}),
+		}, state.Origin{})
 		require.ErrorIs(w, w.update(w.client(), o, plan.Stage).Err, target.ErrHeld)
 		require.Empty(w, w.writes())
 	})

@@ -88,11 +88,17 @@ func ParsePath(s string) (Path, error) {
 }
 
 func isIndex(step string) bool {
+	_, ok := index(step)
+	return ok
+}
+
+// index is the number of a list's item that a step leads to; ok is false if it leads to a map's key.
+func index(step string) (i int, ok bool) {
 	if len(step) < 3 || step[0] != '[' || step[len(step)-1] != ']' {
-		return false
+		return 0, false
 	}
-	_, err := strconv.ParseUint(step[1:len(step)-1], 10, 31)
-	return err == nil
+	n, err := strconv.ParseUint(step[1:len(step)-1], 10, 31)
+	return int(n), err == nil
 }
 
 func isPlainKey(step string) bool {

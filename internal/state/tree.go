@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,20 +14,18 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Tree is a desired value that names only the fields we own, in the target's own vocabulary. It is
-// exactly one of a map, a list, a scalar, a secret or an encoded tree; the zero Tree is null.
+// Tree is a desired value that names only the fields we own, in the target's own vocabulary: a map, a
+// list, a scalar, a secret or an encoded tree; the zero Tree is null. A Tree never changes once it is
+// made, so that many objects may share one. It is small, because a fleet has millions of them.
 type Tree struct {
-	Map  map[string]Tree
-	List []Tree
-	// Value is a string, bool, int64, float64 or nil, where nothing else is set.
-	Value any
-	// Secret stands for a value that is read only when it is sent, and never printed.
-	Secret *SecretRef
-	// Encoded is a tree that the target wants as a string, such as a chart's values. It stays a tree
-	// here, so that comparison, why and masking reach inside.
-	Encoded *Encoded
-	// Origin says where a leaf comes from; it is not part of the value.
-	Origin Origin
+	node   any // nil, string, bool, int64, float64, []Field, []Tree, SecretRef, or Encoded
+	origin *Origin
+}
+
+// Field is one key of a map with its value.
+type Field struct {
+	Key  string
+	Tree Tree
 }
 
 // Origin says why a leaf is what it is.
@@ -58,7 +57,8 @@ const (
 	JSON Encoding = "json"
 )
 
-// Encoded is a tree inside a string.
+// Encoded is a tree that the target wants as a string, such as a chart's values. It stays a tree
+// here, so that comparison, why and masking reach inside.
 type Encoded struct {
 	As   Encoding
 	Tree Tree
@@ -66,7 +66,84 @@ type Encoded struct {
 
 // Leaf is a scalar; integers of any size become int64, and whole floats too, so that 1 and 1.0 are
 // one value whatever decoded them.
-func Leaf(value any, origin Origin) Tree { return Tree{Value: Scalar(value), Origin: origin} }
+func Leaf(value any, origin Origin) Tree { return Tree{Scalar(value), &origin} }
+
+// Map is a map. Where its leaves say where they come from, its own origin matters only if it is empty.
+func Map(fields map[string]Tree, origin Origin) Tree {
+	sorted := make([]Field, 0, len(fields))
+	for k, t := range fields {
+		sorted = append(sorted, Field{k, t})
+	}
+	slices.SortFunc(sorted, func(a, b Field) int { return cmp.Compare(a.Key, b.Key) })
+	return Tree{sorted, of(origin)}
+}
+
+// List is a list, whose items the caller no longer changes.
+func List(items []Tree, origin Origin) Tree { return Tree{items, of(origin)} }
+
+// Secret stands for a value that is read only when it is sent, and never printed.
+func Secret(ref SecretRef, origin Origin) Tree { return Tree{ref, &origin} }
+
+// Encode is a tree inside a string.
+func Encode(as Encoding, t Tree) Tree { return Tree{Encoded{as, t}, nil} }
+
+func of(origin Origin) *Origin {
+	if origin == (Origin{}) {
+		return nil
+	}
+	return &origin
+}
+
+// Origin says where a leaf comes from; it is not part of the value.
+func (t Tree) Origin() Origin {
+	if t.origin == nil {
+		return Origin{}
+	}
+	return *t.origin
+}
+
+// Value is a string, bool, int64 or float64, and nil for whatever is no scalar.
+func (t Tree) Value() any {
+	switch t.node.(type) {
+	case []Field, []Tree, SecretRef, Encoded:
+		return nil
+	}
+	return t.node
+}
+
+// Fields are those of a map, in the order of their keys; ok is false if t is no map.
+func (t Tree) Fields() (fields []Field, ok bool) {
+	fields, ok = t.node.([]Field)
+	return fields, ok
+}
+
+// Items are those of a list; ok is false if t is none.
+func (t Tree) Items() (items []Tree, ok bool) {
+	items, ok = t.node.([]Tree)
+	return items, ok
+}
+
+// Field is the value of a map's key; ok is false if t is no map or has no such key.
+func (t Tree) Field(key string) (value Tree, ok bool) {
+	fields, _ := t.Fields()
+	i, ok := slices.BinarySearchFunc(fields, key, func(f Field, key string) int { return cmp.Compare(f.Key, key) })
+	if !ok {
+		return Tree{}, false
+	}
+	return fields[i].Tree, true
+}
+
+// Secret is what t stands for; ok is false if t is no secret.
+func (t Tree) Secret() (ref SecretRef, ok bool) {
+	ref, ok = t.node.(SecretRef)
+	return ref, ok
+}
+
+// Encoded is the tree inside the string; ok is false if t is no encoded tree.
+func (t Tree) Encoded() (inner Encoded, ok bool) {
+	inner, ok = t.node.(Encoded)
+	return inner, ok
+}
 
 // Scalar is value in the one form that trees hold scalars in.
 func Scalar(value any) any {
@@ -110,27 +187,37 @@ func Scalar(value any) any {
 
 // FromPlain makes a tree of maps, slices and scalars as encoding/json or sigs.k8s.io/yaml decode
 // them, every leaf of one origin.
-func FromPlain(value any, origin Origin) Tree {
+func FromPlain(value any, origin Origin) Tree { return fromPlain(value, &origin) }
+
+func fromPlain(value any, origin *Origin) Tree {
 	switch v := value.(type) {
 	case map[string]any:
-		m := make(map[string]Tree, len(v))
-		for k, item := range v {
-			m[k] = FromPlain(item, origin)
+		fields := make([]Field, 0, len(v))
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			fields = append(fields, Field{k, fromPlain(v[k], origin)})
 		}
-		return Tree{Map: m, Origin: origin}
+		return Tree{fields, origin}
 	case []any:
-		l := make([]Tree, len(v))
+		items := make([]Tree, len(v))
 		for i, item := range v {
-			l[i] = FromPlain(item, origin)
+			items[i] = fromPlain(item, origin)
 		}
-		return Tree{List: l, Origin: origin}
+		return Tree{items, origin}
 	}
-	return Leaf(value, origin)
+	return Tree{Scalar(value), origin}
 }
 
 // IsLeaf reports whether t has nothing below it: a scalar, a secret, or an empty map or list.
 func (t Tree) IsLeaf() bool {
-	return len(t.Map) == 0 && len(t.List) == 0 && t.Encoded == nil
+	switch n := t.node.(type) {
+	case []Field:
+		return len(n) == 0
+	case []Tree:
+		return len(n) == 0
+	case Encoded:
+		return false
+	}
+	return true
 }
 
 // Leaves yields every leaf with its path, maps in the order of their keys. It reaches into encoded
@@ -140,20 +227,23 @@ func (t Tree) Leaves() iter.Seq2[Path, Tree] {
 }
 
 func (t Tree) leaves(at Path, yield func(Path, Tree) bool) bool {
-	if t.Encoded != nil {
-		return t.Encoded.Tree.leaves(at, yield)
-	}
 	if t.IsLeaf() {
 		return yield(at, t)
 	}
-	for _, k := range slices.Sorted(maps.Keys(t.Map)) {
-		if !t.Map[k].leaves(at.Join(k), yield) {
-			return false
+	switch n := t.node.(type) {
+	case Encoded:
+		return n.Tree.leaves(at, yield)
+	case []Field:
+		for _, f := range n {
+			if !f.Tree.leaves(at.Join(f.Key), yield) {
+				return false
+			}
 		}
-	}
-	for i, item := range t.List {
-		if !item.leaves(at.Join(Index(i)), yield) {
-			return false
+	case []Tree:
+		for i, item := range n {
+			if !item.leaves(at.Join(Index(i)), yield) {
+				return false
+			}
 		}
 	}
 	return true
@@ -162,18 +252,20 @@ func (t Tree) leaves(at Path, yield func(Path, Tree) bool) bool {
 // Get is the value at a path, and whether there is one.
 func (t Tree) Get(at Path) (Tree, bool) {
 	for _, step := range at {
-		for t.Encoded != nil {
-			t = t.Encoded.Tree
+		inner, encoded := t.Encoded()
+		for encoded {
+			t = inner.Tree
+			inner, encoded = t.Encoded()
 		}
-		if isIndex(step) && t.Map == nil {
-			var i int
-			if _, err := fmt.Sscanf(step, "[%d]", &i); err != nil || i >= len(t.List) {
+		if items, ok := t.Items(); ok {
+			i, ok := index(step)
+			if !ok || i >= len(items) {
 				return Tree{}, false
 			}
-			t = t.List[i]
+			t = items[i]
 			continue
 		}
-		next, ok := t.Map[step]
+		next, ok := t.Field(step)
 		if !ok {
 			return Tree{}, false
 		}
@@ -185,32 +277,32 @@ func (t Tree) Get(at Path) (Tree, bool) {
 // Plain is the tree as the target wants it, in maps, slices and scalars: encoded trees as strings,
 // secrets as resolve gives them. Errors are resolve's.
 func (t Tree) Plain(resolve func(SecretRef) (string, error)) (any, error) {
-	switch {
-	case t.Secret != nil:
-		return resolve(*t.Secret)
-	case t.Encoded != nil:
-		inner, err := t.Encoded.Tree.Plain(resolve)
+	switch n := t.node.(type) {
+	case SecretRef:
+		return resolve(n)
+	case Encoded:
+		inner, err := n.Tree.Plain(resolve)
 		if err != nil {
 			return nil, err
 		}
 		text, err := yaml.Marshal(inner) // sorts keys; never fails on plain values
-		if t.Encoded.As == JSON {
+		if n.As == JSON {
 			text, err = json.Marshal(inner)
 		}
 		return string(text), err
-	case t.Map != nil:
-		m := make(map[string]any, len(t.Map))
-		for k, item := range t.Map {
-			v, err := item.Plain(resolve)
+	case []Field:
+		m := make(map[string]any, len(n))
+		for _, f := range n {
+			v, err := f.Tree.Plain(resolve)
 			if err != nil {
 				return nil, err
 			}
-			m[k] = v
+			m[f.Key] = v
 		}
 		return m, nil
-	case t.List != nil:
-		l := make([]any, len(t.List))
-		for i, item := range t.List {
+	case []Tree:
+		l := make([]any, len(n))
+		for i, item := range n {
 			v, err := item.Plain(resolve)
 			if err != nil {
 				return nil, err
@@ -219,31 +311,31 @@ func (t Tree) Plain(resolve func(SecretRef) (string, error)) (any, error) {
 		}
 		return l, nil
 	}
-	return t.Value, nil
+	return t.node, nil
 }
 
 // Masked is the tree in maps, slices and scalars with each secret's name in place of its value and
 // encoded trees left open: what may be printed and compared by eye.
 func (t Tree) Masked() any {
-	switch {
-	case t.Secret != nil:
-		return "(" + t.Secret.String() + ")"
-	case t.Encoded != nil:
-		return t.Encoded.Tree.Masked()
-	case t.Map != nil:
-		m := make(map[string]any, len(t.Map))
-		for k, item := range t.Map {
-			m[k] = item.Masked()
+	switch n := t.node.(type) {
+	case SecretRef:
+		return "(" + n.String() + ")"
+	case Encoded:
+		return n.Tree.Masked()
+	case []Field:
+		m := make(map[string]any, len(n))
+		for _, f := range n {
+			m[f.Key] = f.Tree.Masked()
 		}
 		return m
-	case t.List != nil:
-		l := make([]any, len(t.List))
-		for i, item := range t.List {
+	case []Tree:
+		l := make([]any, len(n))
+		for i, item := range n {
 			l[i] = item.Masked()
 		}
 		return l
 	}
-	return t.Value
+	return t.node
 }
 
 // Digest identifies the value, not its origins: equal trees have equal digests on every machine. Of

@@ -12,16 +12,16 @@ import (
 // values is a tree with one of everything: its encoded and its secret part are those that leak or
 // get lost most easily.
 func values(origin Origin) Tree {
-	return Tree{Origin: origin, Map: map[string]Tree{
+	return Map(map[string]Tree{
 		"name":  Leaf("train", origin),
-		"empty": {Map: map[string]Tree{}, Origin: origin},
-		"none":  {List: []Tree{}, Origin: origin},
-		"pools": {List: []Tree{{Map: map[string]Tree{"count": Leaf(4, origin)}}, Leaf(true, origin)}},
-		"values": {Encoded: &Encoded{As: YAML, Tree: Tree{Map: map[string]Tree{
+		"empty": Map(nil, origin),
+		"none":  List(nil, origin),
+		"pools": List([]Tree{Map(map[string]Tree{"count": Leaf(4, origin)}, Origin{}), Leaf(true, origin)}, Origin{}),
+		"values": Encode(YAML, Map(map[string]Tree{
 			"a.b":      Leaf(1.0, origin),
-			"password": {Secret: &SecretRef{"ops", "db", "password"}, Origin: origin},
-		}}}},
-	}}
+			"password": Secret(SecretRef{"ops", "db", "password"}, origin),
+		}, Origin{})),
+	}, origin)
 }
 
 var anywhere = Origin{Entity: "tenant/acme", Field: "cluster.train"}
@@ -33,7 +33,7 @@ func TestLeavesReachEverywhereInOrder(t *testing.T) {
 	var paths []string
 	for path, leaf := range values(anywhere).Leaves() {
 		paths = append(paths, path.String())
-		require.Equal(t, anywhere, leaf.Origin, path)
+		require.Equal(t, anywhere, leaf.Origin(), path)
 		found, ok := values(anywhere).Get(path)
 		require.True(t, ok, path)
 		require.Equal(t, leaf.Masked(), found.Masked(), path)
@@ -55,10 +55,10 @@ func TestGetOfNothing(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, values(anywhere).Digest(), whole.Digest())
 
-	odd := Tree{Map: map[string]Tree{"[0]": Leaf("a key that looks like an index", anywhere)}}
+	odd := Map(map[string]Tree{"[0]": Leaf("a key that looks like an index", anywhere)}, Origin{})
 	found, ok := odd.Get(Path{"[0]"})
 	require.True(t, ok)
-	require.Equal(t, "a key that looks like an index", found.Value)
+	require.Equal(t, "a key that looks like an index", found.Value())
 }
 
 // The wire gets strings for encoded trees and the secret's value; a failure to read it is no value.
@@ -71,13 +71,13 @@ func TestPlainResolvesAndEncodes(t *testing.T) {
 		"values": "a.b: 1\npassword: hunter2 of db\n",
 	}, plain)
 
-	inner := Tree{Encoded: &Encoded{As: JSON, Tree: Tree{List: []Tree{Leaf(1, anywhere)}}}}
+	inner := Encode(JSON, List([]Tree{Leaf(1, anywhere)}, Origin{}))
 	plain, err = inner.Plain(unresolved)
 	require.NoError(t, err)
 	require.Equal(t, "[1]", plain)
 
 	gone := errors.New("secret ops/db is not there")
-	for _, tree := range []Tree{values(anywhere), {List: []Tree{values(anywhere)}}, {Encoded: &Encoded{As: YAML, Tree: values(anywhere)}}} {
+	for _, tree := range []Tree{values(anywhere), List([]Tree{values(anywhere)}, Origin{}), Encode(YAML, values(anywhere))} {
 		_, err = tree.Plain(func(SecretRef) (string, error) { return "", gone })
 		require.ErrorIs(t, err, gone)
 	}
@@ -102,15 +102,20 @@ func TestDigestIgnoresOrigins(t *testing.T) {
 		"a type":      func(m map[string]Tree) { m["name"] = Leaf(true, anywhere) },
 		"a key":       func(m map[string]Tree) { m["more"] = Leaf(nil, anywhere) },
 		"one fewer":   func(m map[string]Tree) { delete(m, "none") },
-		"list or map": func(m map[string]Tree) { m["none"] = Tree{Map: map[string]Tree{}} },
+		"list or map": func(m map[string]Tree) { m["none"] = Map(nil, anywhere) },
 		"the secret": func(m map[string]Tree) {
-			m["values"] = Tree{Encoded: &Encoded{As: YAML, Tree: Tree{Map: map[string]Tree{
-				"a.b": Leaf(1, anywhere), "password": {Secret: &SecretRef{"ops", "db", "other"}}}}}}
+			m["values"] = Encode(YAML, Map(map[string]Tree{
+				"a.b": Leaf(1, anywhere), "password": Secret(SecretRef{"ops", "db", "other"}, anywhere)}, Origin{}))
 		},
 	} {
-		other := values(anywhere)
-		change(other.Map)
-		require.NotEqual(t, values(anywhere).Digest(), other.Digest(), name)
+		fields := map[string]Tree{}
+		all, _ := values(anywhere).Fields()
+		for _, f := range all {
+			fields[f.Key] = f.Tree
+		}
+		require.Equal(t, values(anywhere).Digest(), Map(fields, anywhere).Digest())
+		change(fields)
+		require.NotEqual(t, values(anywhere).Digest(), Map(fields, anywhere).Digest(), name)
 	}
 }
 
@@ -138,6 +143,6 @@ func TestFromPlainComesBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, plain, back)
 	for path, leaf := range tree.Leaves() {
-		require.Equal(t, anywhere, leaf.Origin, path)
+		require.Equal(t, anywhere, leaf.Origin(), path)
 	}
 }

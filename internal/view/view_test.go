@@ -206,11 +206,11 @@ func aSet(t *testing.T) state.Set {
 	from := state.Origin{Entity: "tenant/acme"}
 	set, err := state.NewSet([]state.Object{
 		{ID: id(t, "kubernetes/control-plane/Thing.example.com/ns/a"), Entity: "tenant/acme", Mode: state.Own, After: []state.Edge{{On: id(t, "netris/dc1/vpc/b"), Below: true}},
-			Tree: state.Tree{Map: map[string]state.Tree{
-				"token":  {Secret: &state.SecretRef{Namespace: "ns", Name: "s", Key: "k"}},
-				"values": {Encoded: &state.Encoded{As: state.YAML, Tree: state.FromPlain(map[string]any{"replicas": 3}, from)}},
+			Tree: state.Map(map[string]state.Tree{
+				"token":  state.Secret(state.SecretRef{Namespace: "ns", Name: "s", Key: "k"}, state.Origin{}),
+				"values": state.Encode(state.YAML, state.FromPlain(map[string]any{"replicas": 3}, from)),
 				"odd":    state.Leaf("a\u202eb\u009b31m\x1b[0m", from),
-			}}},
+			}, state.Origin{})},
 		{ID: id(t, "netris/dc1/vpc/b"), Entity: "segment/b", Mode: state.Observe, Tree: state.FromPlain(map[string]any{"name": "b", "text": "two\nlines", "yes": "yes", "n": "1e3"}, from)},
 		{ID: id(t, "redfish/gpu-001/power"), Entity: "machine/gpu-001", Mode: state.Own, Tree: state.FromPlain(map[string]any{}, from)},
 	}, nil)

@@ -211,7 +211,7 @@ func (s *shelf) write(c plan.Change, o item, there bool) {
 		maps.Copy(value, o.value)
 	}
 	for path, leaf := range c.Want.Tree.Leaves() {
-		value[path[0]] = leaf.Value
+		value[path[0]] = leaf.Value()
 	}
 	o.value = value
 	if s.flaw != "no mark" {

@@ -104,7 +104,7 @@ func (s Suite) updateOf(o state.Object, live state.LiveObject) plan.Change {
 	c := plan.Change{ID: o.ID, Entity: o.Entity, Action: plan.Update, Want: &o, Live: &live, Owned: owned(o, live)}
 	for path, leaf := range o.Tree.Leaves() {
 		old, _ := at(live.Value, path)
-		if leaf.Secret != nil || cmp.Equal(old, leaf.Masked()) {
+		if _, secret := leaf.Secret(); secret || cmp.Equal(old, leaf.Masked()) {
 			continue
 		}
 		c.Fields = append(c.Fields, plan.Field{Path: path, Name: path.String(), Old: old, New: leaf.Masked()})
@@ -125,7 +125,7 @@ func owned(o state.Object, live state.LiveObject) *state.Owned {
 func (s Suite) hasValues(t *testing.T, o state.Object, live state.LiveObject) {
 	t.Helper()
 	for path, leaf := range o.Tree.Leaves() {
-		if leaf.Secret != nil || s.ignored(path) {
+		if _, secret := leaf.Secret(); secret || s.ignored(path) {
 			continue
 		}
 		value, ok := at(live.Value, path)
