@@ -22,6 +22,42 @@ const (
 type repo struct {
 	fs           fs.FS
 	files, bytes int
+	read         reads // what was looked at, if it is to be noted
+}
+
+// reads are paths that were looked at, with what stood there; an empty text means that nobody knows.
+type reads map[string]string
+
+// absent stands for nothing being at a path.
+const absent = "absent"
+
+// identify asks a file system that knows it, as that of a commit does, what stands at a path: as long
+// as that is the same, so is all that lies below.
+func identify(fsys fs.FS, name string) string {
+	known, ok := fsys.(interface {
+		Identity(name string) (string, error)
+	})
+	if !ok {
+		return ""
+	}
+	id, err := known.Identity(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return absent
+	case err != nil:
+		return ""
+	}
+	return id
+}
+
+// unchanged reports whether everything that was looked at is known to stand there still.
+func (r reads) unchanged(fsys fs.FS) bool {
+	for name, id := range r {
+		if id == "" || identify(fsys, name) != id {
+			return false
+		}
+	}
+	return true
 }
 
 // file reads one regular file that no link leads to.
@@ -59,6 +95,9 @@ func (r *repo) stat(name string) (fs.FileInfo, error) {
 	parts := strings.Split(name, "/")
 	for i := range parts {
 		at := path.Join(parts[:i+1]...)
+		if i == len(parts)-1 && r.read != nil {
+			r.read[at] = identify(r.fs, at)
+		}
 		var err error
 		if info, err = fs.Lstat(r.fs, at); err != nil {
 			return nil, fmt.Errorf("%s is not in the repository", name)

@@ -25,29 +25,19 @@ const (
 	kindFirmware = "HostFirmwareSettings.metal3.io"
 )
 
-// machines renders every machine: its host and firmware settings if Metal3 provisions it, and what is
-// set or watched on its BMC and known of it to the network controller.
-func (r *renderer) machines() {
-	for name, m := range fleet.All(r.fleet.Machines) {
-		if !present(m) {
-			continue
-		}
-		if m.Provisioning == fleet.ProvisioningMetal3 {
-			r.host(name, m)
-			r.firmware(name, m)
-		}
-		r.bmc(name, m)
-		r.server(name, m)
-	}
-	for _, c := range r.clusters() {
-		for _, p := range c.pools {
-			for _, m := range r.serving(p) {
-				if r.fleet.Machines[m].Provisioning == fleet.ProvisioningMetal3 {
-					r.offer(c, p, m)
-				}
-			}
+// machine renders a machine: its host and firmware settings if Metal3 provisions it, the label that
+// offers it to the pool that it is allocated to, and what is set or watched on its BMC and known of it
+// to the network controller.
+func (r *renderer) machine(name string, m *fleet.Machine) {
+	if m.Provisioning == fleet.ProvisioningMetal3 {
+		r.host(name, m)
+		r.firmware(name, m)
+		if p, ok := r.fleet.PoolOf(name); ok && !r.fleet.Tenants[p.Tenant].Retired {
+			r.offer(p, name)
 		}
 	}
+	r.bmc(name, m)
+	r.server(name, m)
 }
 
 // control is the address of an object in the control plane cluster.
@@ -174,10 +164,11 @@ func (r *renderer) firmware(name string, m *fleet.Machine) {
 
 // offer labels a host for the pool that it is allocated to, so that Platform may claim it. That comes
 // only once the machine is in the tenant's network.
-func (r *renderer) offer(c cluster, p fleet.PoolRef, machine string) {
+func (r *renderer) offer(p fleet.PoolRef, machine string) {
+	segment := r.fleet.Segments[r.fleet.Tenants[p.Tenant].Clusters[p.Cluster].Segment]
 	r.add(state.Object{
 		ID: r.offerID(p, machine), Entity: p.Address(),
-		After: after(r.hostID(machine), r.memberID(c, machine)),
+		After: after(r.hostID(machine), memberID(serverClusterID(segment.Site, p.Tenant, p.Cluster), machine)),
 		Tree:  node(fields{"metadata": node(fields{"labels": node(fields{labelPool: allocated(p, machine, p.Label())})})}),
 	})
 }
@@ -198,8 +189,8 @@ var handsOff = []string{"consumerRef", "customDeploy", "image", "metaData", "net
 
 // refuse is the last look at what was rendered: whatever led there, no host may carry what only its
 // provisioner writes.
-func (r *renderer) refuse() {
-	for _, o := range r.objects {
+func (r *renderer) refuse(objects []state.Object) {
+	for _, o := range objects {
 		if o.ID.Kind != kindHost {
 			continue
 		}

@@ -13,15 +13,16 @@ func netrisID(site, kind, name string) state.ID {
 }
 
 // serverClusterID is the cluster's server cluster: the unit of isolation in Netris.
-func (c cluster) serverClusterID() state.ID {
-	return netrisID(c.segment.Site, "servercluster", c.tenant+"-"+c.name)
+func (c cluster) serverClusterID() state.ID { return serverClusterID(c.segment.Site, c.tenant, c.name) }
+
+func serverClusterID(site, tenant, cluster string) state.ID {
+	return netrisID(site, "servercluster", tenant+"-"+cluster)
 }
 
-// memberID is a machine's dedicated place in the cluster's network.
-func (r *renderer) memberID(c cluster, machine string) state.ID {
-	id := c.serverClusterID()
-	id.Part = "server/" + machine
-	return id
+// memberID is a machine's dedicated place in a server cluster.
+func memberID(cluster state.ID, machine string) state.ID {
+	cluster.Part = "server/" + machine
+	return cluster
 }
 
 // server is the machine as Netris knows it, entered there by those who wired it: observed only.
@@ -153,7 +154,7 @@ func (r *renderer) member(c cluster, p fleet.PoolRef, machine string) {
 		on = append(on, r.hostID(machine))
 	}
 	r.add(state.Object{
-		ID: r.memberID(c, machine), Entity: p.Address(), After: after(on...),
+		ID: memberID(c.serverClusterID(), machine), Entity: p.Address(), After: after(on...),
 		Tree: node(fields{"shared": allocated(p, machine, false)}),
 	})
 }

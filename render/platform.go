@@ -18,17 +18,9 @@ const (
 	kindInstance = "VirtualClusterInstance.management.loft.sh"
 )
 
-// platform renders what tenants have in vCluster Platform: a team and a project each, the node types
-// of all pools, and the images that these use.
-func (r *renderer) platform() {
-	for name, t := range fleet.All(r.fleet.Tenants) {
-		if !t.Retired {
-			r.team(name, t)
-			r.project(name, t)
-		}
-	}
-	r.provider(r.images())
-}
+// platform renders what vCluster Platform has once: the node types of all pools, and the images that
+// these use.
+func (r *renderer) platform() { r.provider(r.images()) }
 
 // platformObject is an object of Platform's API with its spec.
 func (r *renderer) platformObject(s source, id state.ID, spec fields) state.Tree {

@@ -52,40 +52,46 @@ type Inputs struct {
 // that cannot be rendered as a whole is not rendered at all. Cancelling ctx ends it with an error,
 // also within a chart that would never end.
 func Render(ctx context.Context, f *fleet.Fleet, in Inputs) (state.Set, diag.List) {
-	r := &renderer{ctx: ctx, fleet: f, files: in.FS, components: map[componentKey]component{}}
-	r.entities()
-	r.machines()
-	r.platform()
-	for _, c := range r.clusters() {
-		r.network(c)
-		r.cluster(c)
-		r.stack(c)
-	}
-	r.refuse()
-	r.found = r.found.Sort()
-	if r.found.Err() != nil {
-		return state.Set{}, r.found
-	}
-	for i := range r.objects {
-		r.objects[i].ObserveOnly = r.observeOnly(r.objects[i])
-	}
-	set, err := state.NewSet(r.objects, r.named)
-	if err != nil {
-		r.report(diag.Diagnostic{Code: "MW308", Summary: err.Error()})
-		return state.Set{}, r.found
-	}
-	return set, r.found
+	return new(Renderer).Render(ctx, f, in)
 }
 
-// renderer collects what Render returns.
+// renderer collects what one rendering makes.
 type renderer struct {
 	ctx        context.Context
 	fleet      *fleet.Fleet
 	files      fs.FS
-	objects    []state.Object
+	clusters   map[string][]cluster // by tenant, of those that stay
+	last, next *memory
+	unit       *unit // that is being rendered
 	named      []state.Entity
-	found      diag.List
-	components map[componentKey]component // rendered once, for all clusters that have the stack
+}
+
+// all renders everything, unit by unit; see memory.go for what a unit may depend on.
+func (r *renderer) all() {
+	r.entities()
+	r.unitOf("", nil, r.platform)
+	for name, m := range fleet.All(r.fleet.Machines) {
+		if present(m) {
+			r.unitOf("machine/"+name, r.machineInputs(name, m), func() { r.machine(name, m) })
+		}
+	}
+	for name, t := range fleet.All(r.fleet.Tenants) {
+		if !t.Retired {
+			r.unitOf("tenant/"+name, r.tenantInputs(name, t), func() { r.tenant(name, t) })
+		}
+	}
+}
+
+// tenant renders what a tenant has: its people and its project, and each cluster with its network and
+// its stack.
+func (r *renderer) tenant(name string, t *fleet.Tenant) {
+	r.team(name, t)
+	r.project(name, t)
+	for _, c := range r.clusters[name] {
+		r.network(c)
+		r.cluster(c)
+		r.stack(c)
+	}
 }
 
 // add takes a desired object up.
@@ -93,10 +99,10 @@ func (r *renderer) add(o state.Object) {
 	if o.Mode == "" {
 		o.Mode = state.Own
 	}
-	r.objects = append(r.objects, o)
+	r.unit.objects = append(r.unit.objects, o)
 }
 
-func (r *renderer) report(list ...diag.Diagnostic) { r.found = append(r.found, list...) }
+func (r *renderer) report(list ...diag.Diagnostic) { r.unit.found = append(r.unit.found, list...) }
 
 // cluster is a tenant cluster with all it refers to.
 type cluster struct {
@@ -113,21 +119,22 @@ func (c cluster) entity() string         { return "cluster/" + c.tenant + "/" + 
 func (c cluster) src() source            { return source("tenant/" + c.tenant) }
 func (c cluster) at(field string) string { return "cluster." + c.name + "." + field }
 
-// clusters are all tenant clusters but those of retired tenants, in order.
-func (r *renderer) clusters() []cluster {
-	var all []cluster
-	for tn, t := range fleet.All(r.fleet.Tenants) {
+// clustersOf are the clusters of all tenants but retired ones, in order.
+func clustersOf(f *fleet.Fleet) map[string][]cluster {
+	pools := map[[2]string][]fleet.PoolRef{}
+	for _, p := range f.Pools() {
+		at := [2]string{p.Tenant, p.Cluster}
+		pools[at] = append(pools[at], p)
+	}
+	all := map[string][]cluster{}
+	for tn, t := range f.Tenants {
 		if t.Retired {
 			continue
 		}
 		for cn, c := range fleet.All(t.Clusters) {
-			cl := cluster{tenant: tn, name: cn, Cluster: c, of: t, segment: r.fleet.Segments[c.Segment], site: r.fleet.SiteOf(c)}
-			for _, p := range r.fleet.Pools() {
-				if p.Tenant == tn && p.Cluster == cn {
-					cl.pools = append(cl.pools, p)
-				}
-			}
-			all = append(all, cl)
+			all[tn] = append(all[tn], cluster{
+				tenant: tn, name: cn, Cluster: c, of: t, segment: f.Segments[c.Segment], site: f.SiteOf(c), pools: pools[[2]string{tn, cn}],
+			})
 		}
 	}
 	return all

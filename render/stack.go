@@ -18,6 +18,8 @@ type componentKey struct{ stack, component, kubernetes string }
 type component struct {
 	manifests []manifest
 	trees     map[state.ID]state.Tree // by address without the target: the same in every cluster
+	found     diag.List
+	made      reads // out of these files
 }
 
 // stack renders what is installed into a cluster. Everything waits for the cluster; beyond that
@@ -29,16 +31,11 @@ func (r *renderer) stack(c cluster) {
 		return
 	}
 	s := r.fleet.Stacks[c.Stack]
+	parts := r.parts(c)
 	in := install{renderer: r, cluster: c, stack: s, scopes: map[string]bool{}, crds: map[string]state.ID{},
 		by: map[state.ID]string{}, gates: map[string][]state.ID{}}
 	order := inOrder(s)
-	parts := map[string]component{}
 	for _, name := range order {
-		var apis []string
-		for _, b := range before(s, name) {
-			apis = append(apis, definedAPIs(parts[b].manifests)...)
-		}
-		parts[name] = r.component(c, s, name, apis)
 		for _, m := range parts[name].manifests {
 			if kind, namespaced, ok := m.defines(); ok {
 				in.scopes[kind] = namespaced
@@ -49,6 +46,20 @@ func (r *renderer) stack(c cluster) {
 	for _, name := range order {
 		in.component(name, parts[name])
 	}
+}
+
+// parts are the rendered components of a cluster's stack, by name.
+func (r *renderer) parts(c cluster) map[string]*component {
+	s := r.fleet.Stacks[c.Stack]
+	parts := map[string]*component{}
+	for _, name := range inOrder(s) {
+		var apis []string
+		for _, b := range before(s, name) {
+			apis = append(apis, definedAPIs(parts[b].manifests)...)
+		}
+		parts[name] = r.component(c, s, name, apis)
+	}
+	return parts
 }
 
 // inOrder are the names of a stack's components, each after those it names.
@@ -78,34 +89,42 @@ func depthFirst(s *fleet.Stack, roots []string) []string {
 	return order
 }
 
-// component renders a component once for all clusters that have it and run the same Kubernetes.
-func (r *renderer) component(cl cluster, s *fleet.Stack, name string, apis []string) component {
+// component renders a component once for all clusters that have it and run the same Kubernetes, or
+// takes it from the last rendering if it was made of files that are still the same, and nothing was
+// found.
+func (r *renderer) component(cl cluster, s *fleet.Stack, name string, apis []string) *component {
 	k := componentKey{s.Name, name, cl.Kubernetes}
-	if done, ok := r.components[k]; ok {
+	done := r.next.components[k]
+	if last := r.last.components[k]; done == nil && last != nil && last.found == nil && last.made.unchanged(r.files) {
+		done = last
+		r.next.components[k] = last
+	}
+	if done != nil {
 		return done
 	}
 	c := s.Components[name]
 	at := diag.Diagnostic{Path: "stack/" + s.Name + "." + key("component", name), Pos: s.Pos}
-	manifests, found := r.manifests(c, name, cl.Kubernetes, apis)
+	files := &repo{fs: r.files, read: reads{}}
+	manifests, found := r.manifests(files, c, name, cl.Kubernetes, apis)
 	for _, m := range manifests {
 		found = append(found, m.check()...)
 	}
+	done = &component{trees: map[state.ID]state.Tree{}, made: files.read}
 	for _, d := range found {
 		d.Path, d.Pos = at.Path, at.Pos
 		d.Summary = fmt.Sprintf("component %s of stack %s: %s", name, s.Name, d.Summary)
-		r.report(d)
+		done.found = append(done.found, d)
 	}
-	done := component{trees: map[state.ID]state.Tree{}}
 	if found.Err() == nil {
 		done.manifests = manifests
 	}
-	r.components[k] = done
+	r.next.components[k] = done
 	return done
 }
 
 // manifests are the objects of a component, as kustomize or Helm render them. Both are made to work
 // on files that anybody may have written, so that a panic in them is a finding like others.
-func (r *renderer) manifests(c *fleet.Component, name, kubernetes string, apis []string) (out []manifest, found diag.List) {
+func (r *renderer) manifests(files *repo, c *fleet.Component, name, kubernetes string, apis []string) (out []manifest, found diag.List) {
 	code := "MW303"
 	if c.Type == "helm" {
 		code = "MW304"
@@ -122,7 +141,6 @@ func (r *renderer) manifests(c *fleet.Component, name, kubernetes string, apis [
 		fail(fmt.Errorf("rendering was stopped: %w", err))
 		return out, found
 	}
-	files := &repo{fs: r.files}
 	if info, err := files.stat(c.Path); err != nil || !info.IsDir() {
 		found = append(found, diag.Diagnostic{Code: "MW302", Summary: fmt.Sprintf("there is no directory %s in the repository", c.Path)})
 		return nil, found
@@ -158,7 +176,7 @@ func (in *install) id(kind, namespace, name string) state.ID {
 }
 
 // component adds a component's objects, and the namespace they go to if nothing else makes it.
-func (in *install) component(name string, part component) {
+func (in *install) component(name string, part *component) {
 	c, manifests := in.stack.Components[name], part.manifests
 	first := []state.ID{in.instanceID(in.cluster)}
 	for _, b := range slices.Sorted(slices.Values(c.After)) {
@@ -277,7 +295,7 @@ func (in *install) namespaces(c *fleet.Component, name string, ids []state.ID) m
 }
 
 // tree is an object's desired tree, in the namespace of its address.
-func (in *install) tree(part component, m manifest, id state.ID, name string) state.Tree {
+func (in *install) tree(part *component, m manifest, id state.ID, name string) state.Tree {
 	k := id
 	k.Target = state.Target{}
 	if t, ok := part.trees[k]; ok {

@@ -276,13 +276,15 @@ func (c *commitTree) verify(dir node, maxRead int64) error {
 // commitFS is the file system of a commit.
 type commitFS struct{ tree }
 
-// BlobID is the hash under which Git stores the content of a file; ok is false for everything else.
-func (f *commitFS) BlobID(name string) (id string, ok bool) {
-	p, err := f.walk("stat", name, true)
-	if err != nil || !p.mode.IsRegular() {
-		return "", false
+// Identity is what a file, directory or link is: its type and the hash under which Git stores its
+// content, which for a directory covers all that lies below. Links are not followed. Errors are those
+// of a file system, such as fs.ErrNotExist.
+func (f *commitFS) Identity(name string) (string, error) {
+	p, err := f.walk("stat", name, false)
+	if err != nil {
+		return "", err
 	}
-	return p.id, true
+	return p.mode.String() + " " + p.id, nil
 }
 
 // snapshotOf is the snapshot of a commit below dir, found whole; it lacks only FetchedAt. With readAll

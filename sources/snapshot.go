@@ -26,8 +26,8 @@ type Snapshot struct {
 	// fs.ModeIrregular; Open, Stat and ReadFile follow a link that stays in the tree and refuse
 	// every other ([ErrLink], [ErrSubmodule]). Sizes are known without reading.
 	//
-	// A tree of a commit also has BlobID(name string) (id string, ok bool): the hash under which Git
-	// stores a file's content, so that equal IDs mean equal bytes and a digest costs no read.
+	// A tree of a commit also has Identity(name string) (string, error): what stands there, by the hash
+	// under which Git stores it, so that equal identities mean equal bytes and are told without a read.
 	FS fs.FS
 	// FetchedAt is when the source last said that this is its commit (UTC).
 	FetchedAt time.Time

@@ -151,24 +151,40 @@ func TestSubmoduleIsRefused(t *testing.T) {
 	require.Equal(t, fs.ModeIrregular, entries[0].Type())
 }
 
-// Equal IDs are Git's own, and no file is read for them.
-func TestBlobID(t *testing.T) {
+// Identities are Git's own hashes: they change with what stands at a path or below, and with nothing
+// else. No link is followed for one.
+func TestIdentity(t *testing.T) {
 	r := newRepo(t)
 	r.write("file", "content")
+	r.write("dir/a", "a")
+	r.write("dir/b", "b")
 	r.link("file", "link")
 	r.link("/etc/passwd", "out")
 	r.commit("fill")
-	fsys := fetch(t, open(t, Options{URL: r.dir})).FS.(interface {
-		BlobID(name string) (string, bool)
-	})
-	for _, name := range []string{"file", "link"} {
-		id, ok := fsys.BlobID(name)
-		require.True(t, ok)
-		require.Equal(t, r.git("rev-parse", "HEAD:file"), id)
+	identities := func() (map[string]string, error) {
+		fsys := fetch(t, open(t, Options{URL: r.dir})).FS.(interface {
+			Identity(name string) (string, error)
+		})
+		ids := map[string]string{}
+		for _, name := range []string{".", "file", "dir", "dir/a", "dir/b", "link", "out"} {
+			id, err := fsys.Identity(name)
+			require.NoError(t, err)
+			ids[name] = id
+		}
+		_, err := fsys.Identity("absent")
+		return ids, err
 	}
-	for _, name := range []string{".", "out", "absent"} {
-		_, ok := fsys.BlobID(name)
-		require.False(t, ok, name)
+	before, err := identities()
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.Contains(t, before["file"], r.git("rev-parse", "HEAD:file"))
+	require.Contains(t, before["dir"], r.git("rev-parse", "HEAD:dir"))
+	require.NotEqual(t, before["file"], before["link"], "a link is not what it leads to")
+
+	r.write("dir/a", "A")
+	r.commit("change")
+	after, _ := identities()
+	for name, changed := range map[string]bool{".": true, "dir": true, "dir/a": true, "file": false, "dir/b": false, "link": false, "out": false} {
+		require.Equal(t, changed, before[name] != after[name], name)
 	}
 }
 

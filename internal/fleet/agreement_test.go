@@ -89,9 +89,9 @@ func TestSameValuesAsCUE(t *testing.T) {
 	values, err := vet(t, example)
 	require.NoError(t, err)
 	f := loadExample(t)
-	tr, list := readTree(os.DirFS(example), DefaultLimits())
+	tr, list := readTree(os.DirFS(example), DefaultLimits(), nil)
 	require.Empty(t, list)
-	instances, list := plan(tr)
+	instances, list := plan(tr, map[string]parsed{})
 	require.Empty(t, list)
 	require.Len(t, values, len(instances), "as many instances as cue finds")
 

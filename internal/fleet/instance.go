@@ -70,6 +70,7 @@ type importSpec struct {
 type planner struct {
 	tree  *tree
 	heads map[string][]parsed // by directory
+	last  map[string]parsed   // heads that were parsed before, by file
 	list  diag.List
 	pkgs  map[string]*localPackage // by import path, with the qualifier if it has one
 	base  [sha256.Size]byte        // digest of what all instances have in common
@@ -81,9 +82,10 @@ type localPackage struct {
 	busy    bool     // being resolved: meeting it again is a cycle
 }
 
-// plan lists the instances of a tree in the order of their directories.
-func plan(t *tree) ([]*instance, diag.List) {
-	p := &planner{tree: t, heads: map[string][]parsed{}, pkgs: map[string]*localPackage{}}
+// plan lists the instances of a tree in the order of their directories. It takes the heads of files
+// that have not changed from last, and leaves there those of all files.
+func plan(t *tree, last map[string]parsed) ([]*instance, diag.List) {
+	p := &planner{tree: t, last: last, heads: map[string][]parsed{}, pkgs: map[string]*localPackage{}}
 	h := sha256.New()
 	fmt.Fprintf(h, "millwright fleet %s\nmodule %s language %s\n", compilerVersion, t.module, t.language)
 	for _, f := range schemaFiles() {
@@ -97,6 +99,12 @@ func plan(t *tree) ([]*instance, diag.List) {
 	}
 	if len(p.list) > 0 {
 		return nil, p.list
+	}
+	clear(last)
+	for _, heads := range p.heads {
+		for _, h := range heads {
+			last[h.Name] = h
+		}
 	}
 	shared := map[string]bool{} // directories with another of the same package below
 	for _, dir := range dirs {
@@ -118,6 +126,11 @@ func plan(t *tree) ([]*instance, diag.List) {
 // readHeads parses package clauses and imports of a directory's files.
 func (p *planner) readHeads(dir string) {
 	for _, src := range p.tree.dirs[dir] {
+		if head, ok := p.last[src.Name]; ok && head.sum == src.sum && p.fits(dir, head) {
+			head.sourceFile = src
+			p.heads[dir] = append(p.heads[dir], head)
+			continue
+		}
 		f, err := parser.ParseFile(src.Name, src.Data, parser.ImportsOnly)
 		if err != nil {
 			// The head may be broken; then a full parse finds more in the same file.
@@ -140,7 +153,7 @@ func (p *planner) readHeads(dir string) {
 			}
 			head.imports = append(head.imports, importSpec{path: ip, pos: position(spec.Pos())})
 		}
-		if first := p.heads[dir]; len(first) > 0 && first[0].pkg != head.pkg {
+		if first := p.heads[dir]; !p.fits(dir, head) {
 			p.list = append(p.list, diag.Diagnostic{
 				Code: "MW101", Summary: fmt.Sprintf("the file belongs to package %s, but its directory to package %s", head.pkg, first[0].pkg),
 				Hint: "all files of a directory belong to one package: change the clause, or move the file",
@@ -150,6 +163,12 @@ func (p *planner) readHeads(dir string) {
 		}
 		p.heads[dir] = append(p.heads[dir], head)
 	}
+}
+
+// fits reports whether a file belongs to the package of the directory's other files.
+func (p *planner) fits(dir string, head parsed) bool {
+	others := p.heads[dir]
+	return len(others) == 0 || others[0].pkg == head.pkg
 }
 
 func packagePos(f *ast.File) diag.Pos {

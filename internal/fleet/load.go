@@ -35,6 +35,10 @@ type Loader struct {
 	opts  Options
 	cache *cache
 
+	reading sync.Mutex // guards what is remembered of the tree that was read last
+	tree    *tree
+	heads   map[string]parsed
+
 	mu     sync.Mutex
 	idle   []*child
 	closed bool
@@ -44,7 +48,7 @@ type Loader struct {
 func NewLoader(opts Options) *Loader {
 	opts.Limits = opts.Limits.withDefaults()
 	opts.Workers = cmp.Or(max(opts.Workers, 0), runtime.GOMAXPROCS(0))
-	return &Loader{opts: opts, cache: openCache(opts.CacheDir)}
+	return &Loader{opts: opts, cache: openCache(opts.CacheDir), heads: map[string]parsed{}}
 }
 
 // Close stops idle workers. Fleets that were loaded stay usable; locating fields in them starts a
@@ -74,11 +78,7 @@ func Load(ctx context.Context, fsys fs.FS, opts Options) (*Fleet, diag.List) {
 // reports alone: what it refers to may not exist. Otherwise it is nil. A context that ends is a
 // finding of code MW100.
 func (l *Loader) Load(ctx context.Context, fsys fs.FS) (*Fleet, diag.List) {
-	t, list := readTree(fsys, l.opts.Limits)
-	if list.Err() != nil {
-		return nil, list.Sort()
-	}
-	instances, list := plan(t)
+	instances, list := l.read(fsys)
 	if list.Err() != nil {
 		return nil, list.Sort()
 	}
@@ -96,7 +96,19 @@ func (l *Loader) Load(ctx context.Context, fsys fs.FS) (*Fleet, diag.List) {
 	if list.Err() != nil {
 		return nil, list.Sort()
 	}
-	return f, check(ctx, f, t.fsys).Sort()
+	return f, check(ctx, f, fsys).Sort()
+}
+
+// read cuts a repository into instances.
+func (l *Loader) read(fsys fs.FS) ([]*instance, diag.List) {
+	l.reading.Lock()
+	defer l.reading.Unlock()
+	t, list := readTree(fsys, l.opts.Limits, l.tree)
+	if list.Err() != nil {
+		return nil, list
+	}
+	l.tree = t
+	return plan(t, l.heads)
 }
 
 // compileAll takes results from the cache and has the rest compiled; results are in the order of the

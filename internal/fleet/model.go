@@ -26,6 +26,24 @@ type Fleet struct {
 	source *source   // what Locate recompiles from
 }
 
+// Shared is everything that any other thing in the fleet may be made of, which is all but machines,
+// tenants and the allocation. What a load made again without need is the same pointer as before.
+func (f *Fleet) Shared() []any {
+	all := []any{f.Platform, f.Policy}
+	all = appendAll(all, f.Sites)
+	all = appendAll(all, f.Classes)
+	all = appendAll(all, f.Images)
+	all = appendAll(all, f.Segments)
+	return appendAll(all, f.Stacks)
+}
+
+func appendAll[V any](to []any, m map[string]V) []any {
+	for _, v := range All(m) {
+		to = append(to, v)
+	}
+	return to
+}
+
 // Meta is what every entity knows about itself.
 type Meta struct {
 	// Name is the key under which the entity was written; empty for platform, policy and allocation.

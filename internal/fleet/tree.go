@@ -65,77 +65,178 @@ type sourceFile struct {
 	Name string
 	Data []byte
 	sum  [sha256.Size]byte
+	id   string // of the file system; see identify
 }
 
 // tree is what of a repository takes part in compilation.
 type tree struct {
 	dirs     map[string][]sourceFile // by directory ("." is the root), files sorted by name
-	module   string                  // the module's import path without its major version
-	language string                  // the CUE version that the module asks for
+	root     *directory
+	module   string // the module's import path without its major version
+	language string // the CUE version that the module asks for
 	fsys     fs.FS
 }
 
+// directory is one directory as it was read, with all that lies below.
+type directory struct {
+	id    string // of the file system; see identify
+	files []sourceFile
+	dirs  map[string]*directory // by their paths
+	count counts
+}
+
+// counts are what limits are held against.
+type counts struct {
+	entries, files int
+	bytes          int64
+}
+
+func (c *counts) add(d counts) {
+	c.entries += d.entries
+	c.files += d.files
+	c.bytes += d.bytes
+}
+
+// identify asks a file system that knows it, as that of a commit does, what a file or directory is:
+// as long as that stays the same, so does everything at that path and below. Empty: it does not know.
+func identify(fsys fs.FS, name string) string {
+	if known, ok := fsys.(interface {
+		Identity(name string) (string, error)
+	}); ok {
+		if id, err := known.Identity(name); err == nil {
+			return id
+		}
+	}
+	return ""
+}
+
 // readTree reads the CUE files of a repository within limits. What CUE itself passes over is passed
-// over: names that begin with "." or "_", and *_test.cue and *_tool.cue.
-func readTree(fsys fs.FS, limits Limits) (*tree, diag.List) {
-	t := &tree{dirs: map[string][]sourceFile{}, fsys: fsys}
-	var list diag.List
-	var entries, files int
-	var size int64
-	refuse := func(name, hint, format string, args ...any) error {
-		list = append(list, diag.Diagnostic{Code: "MW100", Summary: fmt.Sprintf(format, args...), Hint: hint, Pos: diag.Pos{File: name}})
-		return fs.SkipAll
+// over: names that begin with "." or "_", and *_test.cue and *_tool.cue. What has not changed since
+// last, a tree that was read before or nil, is not read again.
+func readTree(fsys fs.FS, limits Limits, last *tree) (*tree, diag.List) {
+	r := reader{fsys: fsys, limits: limits}
+	var before *directory
+	if last != nil {
+		before = last.root
 	}
-	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return refuse(name, "", "cannot be read: %v", reason(err))
-		}
-		if entries++; entries > limits.Entries {
-			return refuse(name, "split the fleet into several repositories", "the repository holds more than %d files and directories", limits.Entries)
-		}
-		base := path.Base(name)
-		if d.IsDir() {
-			switch {
-			case name == ".":
-			case base == "cue.mod" && path.Dir(name) != ".":
-				_ = refuse(name, "a fleet is one module: remove this directory", "a CUE module within the fleet's module")
-				return fs.SkipDir
-			case base == "cue.mod", base[0] == '.', base[0] == '_':
-				return fs.SkipDir
-			case strings.Count(name, "/")+1 > limits.Depth:
-				return refuse(name, "", "directories are nested more than %d deep", limits.Depth)
-			}
-			return nil
-		}
-		if !isSource(base) {
-			return nil
-		}
-		if files++; files > limits.Files {
-			return refuse(name, "put more than one machine into a file", "the fleet has more than %d CUE files", limits.Files)
-		}
-		f, msg := readFile(fsys, name, d, limits.FileBytes)
-		if msg != "" {
-			_ = refuse(name, "", "%s", msg)
-			return nil
-		}
-		if size += int64(len(f.Data)); size > limits.TreeBytes {
-			return refuse(name, "split the fleet into several repositories", "the fleet's CUE files are larger than %d MiB together", limits.TreeBytes>>20)
-		}
-		dir := path.Dir(name)
-		t.dirs[dir] = append(t.dirs[dir], f)
-		return nil
-	})
-	if err != nil {
-		_ = refuse(".", "", "cannot be read: %v", reason(err))
+	root := r.directory(".", before)
+	if len(r.found) > 0 {
+		return nil, r.found
 	}
-	if len(list) > 0 {
-		return nil, list
-	}
-	if files == 0 {
+	if root.count.files == 0 {
 		return nil, diag.List{{Code: "MW100", Summary: "there is no CUE file in the repository", Hint: "a copy of fleet-example is a fleet to begin with"}}
 	}
-	list = append(t.readModule(limits), t.checkVendored(limits)...)
-	return t, list
+	t := &tree{dirs: map[string][]sourceFile{}, root: root, fsys: fsys}
+	t.list(".", root)
+	return t, append(t.readModule(limits), t.checkVendored(limits)...)
+}
+
+// list fills in dirs.
+func (t *tree) list(at string, d *directory) {
+	if len(d.files) > 0 {
+		t.dirs[at] = d.files
+	}
+	for name, sub := range d.dirs {
+		t.list(name, sub)
+	}
+}
+
+// reader reads a tree; it stops at what is found to be too large.
+type reader struct {
+	fsys   fs.FS
+	limits Limits
+	all    counts
+	found  diag.List
+	full   bool
+}
+
+func (r *reader) refuse(name, hint, format string, args ...any) {
+	r.found = append(r.found, diag.Diagnostic{Code: "MW100", Summary: fmt.Sprintf(format, args...), Hint: hint, Pos: diag.Pos{File: name}})
+}
+
+// directory reads a directory, or takes over what it was before.
+func (r *reader) directory(name string, last *directory) *directory {
+	d := &directory{id: identify(r.fsys, name), dirs: map[string]*directory{}}
+	if last != nil && d.id != "" && d.id == last.id {
+		r.count(name, last.count)
+		return last
+	}
+	if last == nil {
+		last = &directory{}
+	}
+	entries, err := fs.ReadDir(r.fsys, name)
+	if err != nil {
+		r.refuse(name, "", "cannot be read: %v", reason(err))
+		r.full = true
+	}
+	for _, e := range entries {
+		if r.full {
+			break
+		}
+		r.entry(d, path.Join(name, e.Name()), e, last)
+	}
+	return d
+}
+
+// entry reads one file or directory within d.
+func (r *reader) entry(d *directory, name string, e fs.DirEntry, last *directory) {
+	one := counts{entries: 1}
+	base := e.Name()
+	switch {
+	case e.IsDir() && base == "cue.mod" && path.Dir(name) != ".":
+		r.refuse(name, "a fleet is one module: remove this directory", "a CUE module within the fleet's module")
+	case e.IsDir() && (base == "cue.mod" || base[0] == '.' || base[0] == '_'):
+	case e.IsDir() && strings.Count(name, "/")+1 > r.limits.Depth:
+		r.refuse(name, "", "directories are nested more than %d deep", r.limits.Depth)
+		r.full = true
+	case e.IsDir():
+		r.count(name, one)
+		sub := r.directory(name, last.dirs[name])
+		d.dirs[name] = sub
+		d.count.add(one)
+		d.count.add(sub.count)
+		return
+	case isSource(base):
+		f, msg := r.file(name, e, last)
+		if msg != "" {
+			r.refuse(name, "", "%s", msg)
+			break
+		}
+		d.files = append(d.files, f)
+		one.files, one.bytes = 1, int64(len(f.Data))
+	}
+	r.count(name, one)
+	d.count.add(one)
+}
+
+// file reads a file, or takes over what it was before.
+func (r *reader) file(name string, e fs.DirEntry, last *directory) (sourceFile, string) {
+	id := identify(r.fsys, name)
+	i, known := slices.BinarySearchFunc(last.files, name, func(f sourceFile, name string) int { return strings.Compare(f.Name, name) })
+	if known && id != "" && last.files[i].id == id {
+		return last.files[i], ""
+	}
+	f, msg := readFile(r.fsys, name, e, r.limits.FileBytes)
+	f.id = id
+	return f, msg
+}
+
+// count adds up what was read, as far as it may go.
+func (r *reader) count(name string, c counts) {
+	r.all.add(c)
+	switch {
+	case r.full:
+		return
+	case r.all.entries > r.limits.Entries:
+		r.refuse(name, "split the fleet into several repositories", "the repository holds more than %d files and directories", r.limits.Entries)
+	case r.all.files > r.limits.Files:
+		r.refuse(name, "put more than one machine into a file", "the fleet has more than %d CUE files", r.limits.Files)
+	case r.all.bytes > r.limits.TreeBytes:
+		r.refuse(name, "split the fleet into several repositories", "the fleet's CUE files are larger than %d MiB together", r.limits.TreeBytes>>20)
+	default:
+		return
+	}
+	r.full = true
 }
 
 func isSource(base string) bool {

@@ -48,33 +48,69 @@ type Entity struct {
 	Retired bool
 }
 
-// Set is everything that a commit wants, sorted by ID.
+// Set is everything that a commit wants, sorted by ID. It never changes.
 type Set struct {
 	objects  []Object
-	index    map[ID]int
 	entities map[string]Entity
 }
 
 // NewSet sorts objects into a Set. Two objects with one ID are an error: both entities are named.
 func NewSet(objects []Object, entities []Entity) (Set, error) {
-	s := Set{objects: make([]Object, len(objects)), index: make(map[ID]int, len(objects)), entities: make(map[string]Entity, len(entities))}
-	order := make([]int, len(objects)) // sorted in place of the objects, which are large
+	return Set{}.Replace(nil, objects, entities)
+}
+
+// Replace is the set without some objects and with others, and with new entities: what a small change
+// makes of a large set, at the cost of the change and one copy. A dropped ID that the set does not have
+// is passed over; errors are those of [NewSet].
+func (s Set) Replace(drop []ID, add []Object, entities []Entity) (Set, error) {
+	var gone []int
+	for _, id := range drop {
+		if i, ok := s.find(id); ok {
+			gone = append(gone, i)
+		}
+	}
+	slices.Sort(gone)
+	gone = slices.Compact(gone)
+	order := make([]int, len(add)) // sorted in place of the objects, which are large
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Or(objects[a].ID.Compare(objects[b].ID), a-b) })
-	for i, from := range order {
-		o := objects[from]
-		s.objects[i] = o
-		if j, ok := s.index[o.ID]; ok {
-			return Set{}, fmt.Errorf("%s is rendered twice, for %s and for %s", o.ID, s.objects[j].Entity, o.Entity)
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(add[a].ID.Compare(add[b].ID), a-b) })
+
+	out := Set{objects: make([]Object, 0, len(s.objects)-len(gone)+len(add)), entities: make(map[string]Entity, len(entities))}
+	from := 0
+	keep := func(to int) { // what stands in s before an index and is not gone
+		for len(gone) > 0 && gone[0] < to {
+			out.objects = append(out.objects, s.objects[from:gone[0]]...)
+			from, gone = gone[0]+1, gone[1:]
 		}
-		s.index[o.ID] = i
+		if from < to {
+			out.objects = append(out.objects, s.objects[from:to]...)
+			from = to
+		}
 	}
+	for _, i := range order {
+		o := add[i]
+		at, there := s.find(o.ID)
+		if _, dropped := slices.BinarySearch(gone, at); there && !dropped {
+			at++ // it stays, and is met again just below
+		}
+		keep(at)
+		if n := len(out.objects); n > 0 && out.objects[n-1].ID == o.ID {
+			return Set{}, fmt.Errorf("%s is rendered twice, for %s and for %s", o.ID, out.objects[n-1].Entity, o.Entity)
+		}
+		out.objects = append(out.objects, o)
+	}
+	keep(len(s.objects))
 	for _, e := range entities {
-		s.entities[e.Name] = e
+		out.entities[e.Name] = e
 	}
-	return s, nil
+	return out, nil
+}
+
+// find is the index of an ID, or where it would stand.
+func (s Set) find(id ID) (int, bool) {
+	return slices.BinarySearchFunc(s.objects, id, func(o Object, id ID) int { return o.ID.Compare(id) })
 }
 
 // Len is the number of objects.
@@ -85,7 +121,7 @@ func (s Set) All() iter.Seq[Object] { return slices.Values(s.objects) }
 
 // Get is the object of that ID, and whether there is one.
 func (s Set) Get(id ID) (Object, bool) {
-	i, ok := s.index[id]
+	i, ok := s.find(id)
 	if !ok {
 		return Object{}, false
 	}

@@ -2,6 +2,10 @@ package state
 
 import (
 	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -54,6 +58,47 @@ func TestSetRefusesOneObjectTwice(t *testing.T) {
 	require.ErrorContains(t, err, "netris/dc1/vpc/a is rendered twice")
 	require.ErrorContains(t, err, "segment/a")
 	require.ErrorContains(t, err, "segment/b")
+}
+
+// What a change makes of a set is what making it anew would: nothing is lost, doubled or out of order.
+func TestReplaceIsAsMadeAnew(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	name := func(n int) Object {
+		return object(fmt.Sprintf("netris/dc1/vpc/n%02d", n), fmt.Sprintf("segment/%d", random.IntN(1000)))
+	}
+	for range 500 {
+		before, after := map[ID]Object{}, map[ID]Object{}
+		for range random.IntN(12) {
+			o := name(random.IntN(20))
+			before[o.ID], after[o.ID] = o, o
+		}
+		set, err := NewSet(slices.Collect(maps.Values(before)), nil)
+		require.NoError(t, err)
+		var drop []ID
+		for range random.IntN(8) {
+			id := name(random.IntN(20)).ID
+			drop = append(drop, id)
+			delete(after, id)
+		}
+		twice, add := false, []Object(nil)
+		for range random.IntN(5) {
+			o := name(random.IntN(20))
+			_, there := after[o.ID]
+			twice = twice || there
+			after[o.ID], add = o, append(add, o)
+		}
+		got, err := set.Replace(drop, add, []Entity{{Name: "policy"}})
+		if twice {
+			require.ErrorContains(t, err, "is rendered twice")
+			continue
+		}
+		require.NoError(t, err)
+		want, err := NewSet(slices.Collect(maps.Values(after)), []Entity{{Name: "policy"}})
+		require.NoError(t, err)
+		require.Equal(t, slices.Collect(want.All()), slices.Collect(got.All()))
+		require.Equal(t, want.entities, got.entities)
+		require.Len(t, before, set.Len(), "the set it was made of is as it was")
+	}
 }
 
 // Absent is only what was looked for and not found. Everything less is unknown: nothing that was not
