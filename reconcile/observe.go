@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,55 +17,53 @@ import (
 	"millwright.dev/millwright/internal/target"
 )
 
-// observe reads every target of the set and of our memory at once. What was read of a quiet target
-// lately is kept. One that does not answer holds up the others for Patience at the most, and then not
-// again for a while: one sick target is one sick target.
+// observe connects to every target of the set and of our memory and reads it, many at once. What was
+// read of a quiet target lately is kept. One that does not answer, or cannot even be connected to, holds up
+// the others for Patience at the most, and then not again for a while: one sick target is one sick target.
 func (r *Reconciler) observe(ctx context.Context, d Desired) {
-	if r.lives == nil {
-		r.lives = map[state.Target]state.Live{}
-	}
 	patience := cmp.Or(r.Patience, usualPatience)
 	var (
-		wait sync.WaitGroup
-		mu   sync.Mutex
-		now  = r.Now()
-		next = map[state.Target]state.Live{}
-		late = map[state.Target]time.Time{} // until when to leave targets alone
-		keep = func(t state.Target, live state.Live) {
-			mu.Lock()
-			defer mu.Unlock()
-			next[t] = live
-		}
-		leave = func(t state.Target, until time.Time) {
-			mu.Lock()
-			defer mu.Unlock()
+		wait  sync.WaitGroup
+		slots = make(chan struct{}, looksAtOnce)
+		mu    sync.Mutex // guards next, late and Looked
+		now   = r.Now()
+		next  = map[state.Target]state.Live{}
+		late  = map[state.Target]time.Time{} // until when to leave targets alone
+		order = r.order()
+	)
+	keep := func(t state.Target, live state.Live, until time.Time) {
+		mu.Lock()
+		defer mu.Unlock()
+		next[t] = live
+		if !until.IsZero() {
 			late[t] = until
 		}
-	)
-	for t := range r.memory {
+		if r.Looked != nil {
+			r.Looked(t, live.Err, len(next), len(order))
+		}
+	}
+	for _, t := range order {
 		last, seen := r.lives[t]
 		if seen && last.Err == nil && !r.busy[t] && now.Sub(last.Time) < r.Keep[t.System] {
-			keep(t, last)
+			keep(t, last, time.Time{})
 			continue
 		}
 		if until := r.rest[t]; seen && now.Before(until) {
-			keep(t, last)
-			leave(t, until)
+			keep(t, last, until)
 			continue
 		}
-		reader, err := r.reader(ctx, t, d)
 		query := target.Query{Want: d.Set.Of(t), Owned: r.memory[t].expected()}
-		if err != nil {
-			keep(t, unopened(t, query, now, err))
-			continue
-		}
+		slots <- struct{}{}
 		wait.Go(func() {
+			defer func() { <-slots }()
 			limited, cancel := context.WithTimeout(ctx, patience)
 			defer cancel()
-			keep(t, reader.Observe(limited, query))
+			live := r.look(limited, t, query, d, now)
+			var until time.Time
 			if limited.Err() != nil && ctx.Err() == nil {
-				leave(t, r.Now().Add(restFactor*patience))
+				until = r.Now().Add(restFactor * patience)
 			}
+			keep(t, live, until)
 		})
 	}
 	wait.Wait()
@@ -74,23 +74,52 @@ const (
 	usualPatience = 45 * time.Second
 	// restFactor is how many times its patience the reconciler leaves a target alone that wore it out.
 	restFactor = 4
+	// looksAtOnce bounds the connections and the memory of a pass over thousands of machines.
+	looksAtOnce = 256
 )
 
-// reader is the open connection to a target; a target that could not be opened is tried again in the
-// next pass.
-func (r *Reconciler) reader(ctx context.Context, t state.Target, d Desired) (target.Reader, error) {
-	if reader, ok := r.open[t]; ok {
-		return reader, nil
+// order is the order in which targets are looked at where not all can be at once: those that answered
+// last time come first, so that many dead ones do not stand in their way.
+func (r *Reconciler) order() []state.Target {
+	return slices.SortedFunc(maps.Keys(r.memory), func(a, b state.Target) int {
+		return cmp.Or(cmp.Compare(failed(r.lives[a]), failed(r.lives[b])), a.Compare(b))
+	})
+}
+
+func failed(live state.Live) int {
+	if live.Err != nil {
+		return 1
 	}
-	reader, err := r.Open(ctx, t, d.Fleet)
-	if err != nil {
-		return nil, err
+	return 0
+}
+
+// look reads one target. One that could not be connected to is tried again in the next pass.
+func (r *Reconciler) look(ctx context.Context, t state.Target, q target.Query, d Desired, now time.Time) state.Live {
+	reader, ok := r.connected(t)
+	if !ok {
+		var err error
+		if reader, err = r.Open(ctx, t, d.Fleet); err != nil {
+			return unopened(t, q, now, err)
+		}
+		r.connect(t, reader)
 	}
+	return reader.Observe(ctx, q)
+}
+
+func (r *Reconciler) connected(t state.Target) (target.Reader, bool) {
+	r.opening.Lock()
+	defer r.opening.Unlock()
+	reader, ok := r.open[t]
+	return reader, ok
+}
+
+func (r *Reconciler) connect(t state.Target, reader target.Reader) {
+	r.opening.Lock()
+	defer r.opening.Unlock()
 	if r.open == nil {
 		r.open = map[state.Target]target.Reader{}
 	}
 	r.open[t] = reader
-	return reader, nil
 }
 
 // unopened is what we know of a target that cannot be spoken to: nothing, unless it is still to come

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"millwright.dev/millwright/internal/fleet"
@@ -30,8 +31,8 @@ type Desired struct {
 // Reconciler brings the targets to what a commit wants. Set the exported fields, then call Pass or
 // Converge from one goroutine.
 type Reconciler struct {
-	// Open connects to a target, once; it is asked again after it failed. target.ErrNotYet in the
-	// chain of its error says that the target is still to come.
+	// Open connects to a target, once; it is asked again after it failed, and for several targets at
+	// once. target.ErrNotYet in the chain of its error says that the target is still to come.
 	Open func(context.Context, state.Target, *fleet.Fleet) (target.Reader, error)
 	// Memory is what we own and what we were about to do, kept across restarts.
 	Memory inventory.Store
@@ -46,13 +47,16 @@ type Reconciler struct {
 	// Keep says how long what was read of a quiet target may be used again; a system that is not
 	// there is read in each pass. BMCs are slow and few may ask them at once.
 	Keep map[state.System]time.Duration
-	// Patience is how long one look at one target may take; 45 s if zero.
+	// Patience is how long one look at one target may take, connecting included; 45 s if zero.
 	Patience time.Duration
+	// Looked, if not nil, is told of every target that was looked at, and how many of how many were.
+	Looked func(t state.Target, err error, done, all int)
 	// Done, if not nil, is told of every change that was carried out, for those who watch.
 	Done func(plan.Change, target.Result)
 	// Crash, if not nil, is called at the points where a crash would hurt most. Tests kill there.
 	Crash func(Point)
 
+	opening   sync.Mutex // guards open while targets are looked at
 	open      map[state.Target]target.Reader
 	memory    map[state.Target]*memory
 	lives     map[state.Target]state.Live

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -234,6 +236,60 @@ func TestASilentTargetIsLeftAlone(t *testing.T) {
 	_, err := x.r.Look(t.Context(), d)
 	require.NoError(t, err)
 	require.Equal(t, 2, looks)
+}
+
+// Targets are connected to at once: each of these waits until the others are at it, too.
+func TestTargetsAreConnectedAtOnce(t *testing.T) {
+	x := newRun(t, 1)
+	x.controlPlane("cp-1", "cp-2")
+	open, all := x.r.Open, sync.WaitGroup{}
+	all.Add(3)
+	x.r.Open = func(ctx context.Context, to state.Target, f *fleet.Fleet) (target.Reader, error) {
+		all.Done()
+		all.Wait()
+		return open(ctx, to, f)
+	}
+	var seen []string
+	x.r.Looked = func(to state.Target, err error, done, all int) {
+		seen = append(seen, fmt.Sprintf("%d of %d", done, all))
+		require.NoError(t, err, to.String())
+	}
+	_, err := x.r.Look(t.Context(), desired("c1", machines[:3], nil))
+	require.NoError(t, err)
+	require.Equal(t, []string{"1 of 3", "2 of 3", "3 of 3"}, seen)
+}
+
+// Targets that cannot even be connected to, however many, do not keep the rest from being read in the same
+// pass, and not again at all: those that answered come first.
+func TestTargetsThatDoNotConnectHoldNobodyUp(t *testing.T) {
+	x := newRun(t, 1)
+	names := []string{"gpu-1"}
+	for i := range 2 * looksAtOnce {
+		names = append(names, fmt.Sprintf("cp-%03d", i))
+	}
+	x.controlPlane(names[1:]...)
+	last := names[len(names)-1]
+	open, tried, most := x.r.Open, atomic.Int32{}, atomic.Int32{}
+	x.r.Patience = 10 * time.Millisecond
+	x.r.Open = func(ctx context.Context, to state.Target, f *fleet.Fleet) (target.Reader, error) {
+		if to.System != state.Redfish || to.Name == last {
+			return open(ctx, to, f)
+		}
+		for n := tried.Add(1); n > most.Load(); {
+			most.Store(n)
+		}
+		defer tried.Add(-1)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	d := desired("c1", names, nil)
+	p, err := x.r.Look(t.Context(), d)
+	require.NoError(t, err)
+	require.Len(t, x.r.outcome(p, d, 0).Report.Unreachable, len(names)-2)
+	require.LessOrEqual(t, most.Load(), int32(looksAtOnce))
+	require.NoError(t, x.r.lives[state.Target{System: state.Redfish, Name: last}].Err)
+	order := x.r.order()
+	require.Equal(t, []string{"control-plane", last}, []string{order[0].Name, order[1].Name})
 }
 
 // silent never answers.
