@@ -12,7 +12,6 @@ import (
 	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/view"
-	"millwright.dev/millwright/sources"
 )
 
 // countsDoNotFit is the finding that allocate exists to mend.
@@ -30,11 +29,7 @@ It prints each machine that a pool gains or loses. Nothing is written if a pool 
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := g.directory(args)
-			snapshot, err := sources.Directory(dir)
-			if err != nil {
-				return err
-			}
-			loader, err := g.loader()
+			snapshot, loader, err := g.source(dir)
 			if err != nil {
 				return err
 			}

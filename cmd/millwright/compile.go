@@ -27,6 +27,16 @@ func (g *globals) loader() (*fleet.Loader, error) {
 	return fleet.NewLoader(fleet.Options{Worker: fleet.Worker{Path: self}, CacheDir: g.cacheDir}), nil
 }
 
+// source is what lies in a directory, with a loader for it, which the caller closes.
+func (g *globals) source(dir string) (sources.Snapshot, *fleet.Loader, error) {
+	snapshot, err := sources.Directory(dir)
+	if err != nil {
+		return snapshot, nil, err
+	}
+	loader, err := g.loader()
+	return snapshot, loader, err
+}
+
 // compile makes of a snapshot what it wants.
 func compile(ctx context.Context, loader *fleet.Loader, s sources.Snapshot) (reconcile.Desired, diag.List) {
 	f, found := loader.Load(ctx, s.FS)
@@ -51,11 +61,7 @@ func name(s sources.Snapshot) string {
 // compileDirectory compiles the fleet in a directory; what is wrong with it has been printed if the
 // error is an exit.
 func (g *globals) compileDirectory(ctx context.Context, dir string) (reconcile.Desired, sources.Snapshot, error) {
-	snapshot, err := sources.Directory(dir)
-	if err != nil {
-		return reconcile.Desired{}, snapshot, err
-	}
-	loader, err := g.loader()
+	snapshot, loader, err := g.source(dir)
 	if err != nil {
 		return reconcile.Desired{}, snapshot, err
 	}

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"millwright.dev/millwright/internal/plan"
+	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
 	"millwright.dev/millwright/internal/view"
+	"millwright.dev/millwright/reconcile"
 )
 
 func newPlan(g *globals) *cobra.Command {
@@ -30,16 +33,13 @@ something could not be read says so: in its text, by its exit code, and by "comp
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			want, _, err := g.compileDirectory(ctx, g.directory(args))
-			if err != nil {
-				return err
-			}
-			l, err := conn.open(quiet())
+			want, l, err := g.connect(ctx, &conn, g.directory(args))
 			if err != nil {
 				return err
 			}
 			defer l.close(ctx)
 			g.say("observing %s ...", plural(len(want.Set.Targets()), "target"))
+			l.reconciler.Looked = g.looks()
 			p, err := l.reconciler.Look(ctx, want)
 			if err != nil {
 				return err
@@ -63,6 +63,16 @@ something could not be read says so: in its text, by its exit code, and by "comp
 	out.flag(cmd, "text", "json")
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 2 if there is anything to do or held")
 	return cmd
+}
+
+// connect compiles the fleet in a directory and prepares to look at its targets and change them.
+func (g *globals) connect(ctx context.Context, conn *connection, dir string) (reconcile.Desired, *live, error) {
+	want, _, err := g.compileDirectory(ctx, dir)
+	if err != nil {
+		return want, nil, err
+	}
+	l, err := conn.open(quiet())
+	return want, l, err
 }
 
 func differs(p plan.Plan) bool {
@@ -90,11 +100,7 @@ an agent holds it.
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			want, _, err := g.compileDirectory(ctx, g.directory(args))
-			if err != nil {
-				return err
-			}
-			l, err := conn.open(quiet())
+			want, l, err := g.connect(ctx, &conn, g.directory(args))
 			if err != nil {
 				return err
 			}
@@ -104,7 +110,7 @@ an agent holds it.
 				return err
 			}
 			defer release()
-			l.reconciler.Done = g.progress
+			l.reconciler.Done, l.reconciler.Looked = g.progress, g.looks()
 			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
 			result, err := l.reconciler.Converge(ctx, want, time.Second)
@@ -143,6 +149,41 @@ func (g *globals) progress(c plan.Change, r target.Result) {
 		return
 	}
 	g.say("  %s %s %s", c.Action.Sign(), what, c.ID)
+}
+
+// looksShown is how often a look that takes long says how far it is.
+const looksShown = 2 * time.Second
+
+// looks prints how far a look at all targets has come, if that takes long, and how far it still is when
+// nothing comes any more.
+func (g *globals) looks() func(t state.Target, err error, done, all int) {
+	var (
+		mu    sync.Mutex // guards what the timer and the looks see
+		done  int
+		all   int
+		timer *time.Timer
+	)
+	say := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if done < all {
+			g.say("  observed %d of %s", done, plural(all, "target"))
+			timer.Reset(looksShown)
+		}
+	}
+	return func(_ state.Target, _ error, n, of int) {
+		mu.Lock()
+		defer mu.Unlock()
+		done, all = n, of
+		switch {
+		case n == of && timer != nil:
+			timer.Stop()
+		case n == 1 && of > 1 && timer == nil:
+			timer = time.AfterFunc(looksShown, say)
+		case n == 1 && of > 1:
+			timer.Reset(looksShown)
+		}
+	}
 }
 
 func (l *live) close(ctx context.Context) {

@@ -9,7 +9,6 @@ import (
 
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/view"
-	"millwright.dev/millwright/sources"
 )
 
 func newValidate(g *globals) *cobra.Command {
@@ -24,11 +23,7 @@ and github forms files are named from where you are, in the json form from the f
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := g.directory(args)
-			snapshot, err := sources.Directory(dir)
-			if err != nil {
-				return err
-			}
-			loader, err := g.loader()
+			snapshot, loader, err := g.source(dir)
 			if err != nil {
 				return err
 			}
