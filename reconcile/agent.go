@@ -24,7 +24,8 @@ type Agent struct {
 	}
 	Recall     func(ctx context.Context, commit string) (sources.Snapshot, error)
 	Reconciler *Reconciler
-	// Interval is the time between passes when nothing is under way, Pause when something is.
+	// Interval is the time between passes when nothing is under way, Pause when something is, and at
+	// least that long after the last one it looks again when a target hints at a change.
 	Interval, Pause time.Duration
 	// Publish is told how things stand after every pass.
 	Publish func(report.Report)
@@ -65,8 +66,17 @@ func (a *Agent) Run(ctx context.Context) error {
 		defer cancel()
 		a.Reconciler.Close(closing)
 	}()
+	hints := make(chan struct{}, 1) // many hints are one
+	hint := func() {
+		select {
+		case hints <- struct{}{}:
+		default:
+		}
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var due time.Time      // when the next pass is
+	var rest time.Duration // the least time until then
 	for {
 		select {
 		case <-ctx.Done():
@@ -75,8 +85,15 @@ func (a *Agent) Run(ctx context.Context) error {
 			if err := a.take(ctx, l); err != nil {
 				return err
 			}
+		case <-hints:
+			if time.Until(due) > rest {
+				due = time.Now().Add(rest)
+				timer.Reset(rest)
+			}
+			continue
 		case <-timer.C:
 		}
+		begun := time.Now()
 		wait, err := a.pass(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -84,9 +101,18 @@ func (a *Agent) Run(ctx context.Context) error {
 			}
 			return err
 		}
+		if a.inForce {
+			a.Reconciler.Watch(ctx, a.want, hint)
+		}
+		rest = max(a.Pause, restAfterPass*time.Since(begun))
+		due = time.Now().Add(wait)
 		timer.Reset(wait)
 	}
 }
+
+// restAfterPass is how many times a pass's own length the agent rests before hints let it make another:
+// where something changes all the time, it is at work a fifth of the time and not for ever.
+const restAfterPass = 4
 
 // take makes a new commit the one in force if it compiles. Whatever fails, the last good one stays.
 func (a *Agent) take(ctx context.Context, l look) error {

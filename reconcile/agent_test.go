@@ -34,8 +34,8 @@ func commit(hash string) sources.Snapshot {
 	return sources.Snapshot{Commit: sources.Commit{Hash: hash}}
 }
 
-// watched is an agent at work, and what it published.
-type watched struct {
+// watching is an agent at work, and what it published.
+type watching struct {
 	*run
 	looks   source
 	reports chan report.Report
@@ -54,8 +54,8 @@ func (l lastGood) SetLastGood(_ context.Context, commit string) error {
 
 // watch runs an agent. Commits that begin with "bad" do not compile, "empty" wants nothing, the others
 // want one host.
-func watch(x *run) *watched {
-	w := &watched{run: x, looks: make(source), reports: make(chan report.Report, 1000)}
+func watched(x *run, change ...func(*Agent)) *watching {
+	w := &watching{run: x, looks: make(source), reports: make(chan report.Report, 1000)}
 	poller := sources.NewPoller(w.looks)
 	poller.After = func(time.Duration) <-chan time.Time {
 		at := make(chan time.Time, 1)
@@ -81,6 +81,9 @@ func watch(x *run) *watched {
 		Publish: func(r report.Report) { w.reports <- r },
 		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
+	for _, f := range change {
+		f(agent)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	x.Cleanup(cancel)
 	w.ended = make(chan error, 1)
@@ -93,7 +96,7 @@ func watch(x *run) *watched {
 }
 
 // see hands out a look and waits for a report of which the source says so.
-func (w *watched) see(l look, says func(report.Source) bool) report.Report {
+func (w *watching) see(l look, says func(report.Source) bool) report.Report {
 	w.Helper()
 	w.looks <- l
 	deadline := time.After(time.Minute)
@@ -122,7 +125,7 @@ func refused(hash, bad string) func(report.Source) bool {
 // and why the newest commit is not in force is always the true reason.
 func TestTheLastGoodCommitStaysInForce(t *testing.T) {
 	x := newRun(t, 1)
-	w := watch(x)
+	w := watched(x)
 	dead := look{err: errors.New("no route to host")}
 
 	r := w.see(dead, func(s report.Source) bool { return s.Error == "no route to host" })
@@ -144,14 +147,14 @@ func TestTheLastGoodCommitStaysInForce(t *testing.T) {
 
 	for _, l := range []look{dead, {snapshot: commit("bad")}} {
 		x.start()
-		w = watch(x)
+		w = watched(x)
 		r = w.see(l, func(s report.Source) bool { return s.Commit == "c1" })
 		require.NotEmpty(t, r.Source.Error)
 		w.see(look{snapshot: commit("c1")}, inForce("c1"))
 		require.NoError(t, w.stop())
 	}
 	x.start()
-	w = watch(x)
+	w = watched(x)
 	w.see(look{snapshot: commit("c3")}, inForce("c3"))
 	require.NoError(t, w.stop())
 	require.Equal(t, "c3", x.kept.good)
@@ -163,7 +166,7 @@ func TestTheLastGoodCommitStaysInForce(t *testing.T) {
 func TestAnAgentWithoutMemoryStops(t *testing.T) {
 	x := newRun(t, 1)
 	x.process.dead = true // its saves fail
-	w := watch(x)
+	w := watched(x)
 	w.looks <- look{snapshot: commit("c1")}
 	select {
 	case err := <-w.ended:

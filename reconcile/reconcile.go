@@ -58,6 +58,7 @@ type Reconciler struct {
 
 	opening   sync.Mutex // guards open while targets are looked at
 	open      map[state.Target]target.Reader
+	watches   map[state.Target]watch
 	memory    map[state.Target]*memory
 	lives     map[state.Target]state.Live
 	rest      map[state.Target]time.Time // until when targets that wore out our patience are left alone
@@ -149,8 +150,9 @@ func (r *Reconciler) Converge(ctx context.Context, d Desired, pause time.Duratio
 	}
 }
 
-// Close gives back every connection, each within the context's time.
+// Close ends all watches and gives back every connection, each within the context's time.
 func (r *Reconciler) Close(ctx context.Context) {
+	r.unwatch()
 	for t, reader := range r.open {
 		if c, ok := reader.(target.Closer); ok {
 			if err := c.Close(ctx); err != nil {

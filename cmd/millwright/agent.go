@@ -52,7 +52,7 @@ one stays in force. It serves its report, read-only, on a loopback address.
 	cmd.Flags().StringVar(&o.path, "path", "", "directory of the repository that the fleet lies in")
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:0", "loopback address that serves the report")
 	cmd.Flags().DurationVar(&o.poll, "poll", time.Minute, "time between two looks at the repository")
-	cmd.Flags().DurationVar(&o.interval, "interval", time.Minute, "time between two looks at the targets when nothing is under way")
+	cmd.Flags().DurationVar(&o.interval, "interval", time.Minute, "time between two looks at the targets when nothing is under way and no cluster tells of a change")
 	cmd.Flags().DurationVar(&o.pause, "pause", 2*time.Second, "time between two looks when something is under way")
 	cmd.Flags().DurationVar(&o.bmcInterval, "bmc-interval", 10*time.Minute, "how long what was read of a quiet BMC may be used again")
 	cmd.Flags().DurationVar(&o.patience, "patience", 45*time.Second, "how long one look at one target may take before it counts as unknown")
