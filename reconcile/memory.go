@@ -48,7 +48,7 @@ func (m *memory) own(o state.Owned) {
 
 // same: which commit an unchanged object came from is not worth a write for every commit.
 func same(a, b state.Owned) bool {
-	return a.Remote == b.Remote && a.Digest == b.Digest && a.Entity == b.Entity && slices.Equal(a.After, b.After)
+	return a.Remote == b.Remote && a.Digest == b.Digest && a.Entity == b.Entity && a.Unsure == b.Unsure && slices.Equal(a.After, b.After)
 }
 
 func (m *memory) disown(id state.ID) {
@@ -154,7 +154,11 @@ func (r *Reconciler) recover() {
 				m.disown(id)
 				m.closeIntent(id)
 			case i.Action == string(plan.Update) && i.Step == "" && presence == state.Present:
-				if o, ok := m.owned[id]; ok {
+				o, ok := m.owned[id]
+				if !ok && i.Owned != nil && live.Mark == id {
+					o, ok = *i.Owned, true
+				}
+				if ok {
 					o.Digest = ""
 					m.own(o)
 				}
@@ -239,18 +243,19 @@ func (r *Reconciler) ownedBy(o state.Object, remote string, d Desired) state.Own
 	return owned
 }
 
-// intentOf is the intent to write down before a change is sent, if it needs one: making something and
-// removing it, since what is there or gone afterwards must not be taken for somebody else's doing, and
-// disturbing somebody, which looking again cannot undo.
+// intentOf is the intent to write down before a change is sent, if it needs one: making something, first
+// touching it, and removing it, since what is there, marked or gone afterwards must not be taken for somebody
+// else's doing, and disturbing somebody, which looking again cannot undo.
 func (r *Reconciler) intentOf(c plan.Change, now time.Time, d Desired) (state.Intent, bool) {
-	if c.Action != plan.Create && c.Action != plan.Delete && !c.Disruptive() {
+	first := c.Action == plan.Create || c.Action == plan.Update && c.Owned == nil
+	if !first && c.Action != plan.Delete && !c.Disruptive() {
 		return state.Intent{}, false
 	}
 	i := state.Intent{ID: c.ID, Action: string(c.Action), Step: string(c.Step), Opened: now}
 	if c.Want != nil {
 		i.Digest = c.Want.Tree.Digest()
 	}
-	if c.Action == plan.Create {
+	if first {
 		o := r.ownedBy(*c.Want, "", d)
 		i.Owned = &o
 	}

@@ -99,6 +99,7 @@ func (r *Reconciler) Look(ctx context.Context, d Desired) (plan.Plan, error) {
 	}
 	r.observe(ctx, d)
 	r.recover()
+	r.meet(d)
 	in := plan.Input{
 		Commit: d.Source.Commit, Renderer: r.Version, Want: d.Set, Owned: r.owned(), Intents: r.intents(), Live: r.lives,
 		Adopt: adopted(d.Fleet), Controllers: r.Controllers, Now: r.Now(), Settle: r.Settle,

@@ -92,9 +92,24 @@ func (in Input) present(c *Change) {
 		c.Hold(Hold{By: "unmarked", Why: "what was ours was replaced by something else of its name", Until: "policy adopts " + c.ID.String()})
 	case len(c.Fields) > 0:
 		in.differs(c, table)
+		in.first(c, table)
 	}
 	if c.Action == Nothing {
 		settle(c)
+	}
+}
+
+// first holds the first change of an object that is there by nature unless it is known not to have been ours
+// before: our mark on it, or a note that memory was lost, says that it may have been.
+func (in Input) first(c *Change, table kinds.Table) {
+	unknown := c.Owned == nil && !kinds.Marked(c.ID)
+	forgotten := c.Owned == nil && c.Live.Mark == c.ID || c.Owned != nil && c.Owned.Unsure
+	switch {
+	case !table.Intrinsic || in.Adopt[c.ID.String()]:
+	case forgotten:
+		c.Hold(Hold{By: "memory", Why: "it may have been ours before, and what we applied is not remembered", Until: "the fleet adopts " + c.ID.String()})
+	case unknown:
+		c.Hold(Hold{By: "memory", Why: "we remember nothing, and what bears our mark cannot be seen", Until: "the control plane cluster can be read"})
 	}
 }
 

@@ -308,3 +308,39 @@ func TestHealthIsPartOfStatus(t *testing.T) {
 		require.Equal(t, Nothing, got.Action)
 	}
 }
+
+// What is there by nature is written at once only if it is known not to have been ours before, or if Git says
+// so: a BMC's settings by a note of having met them, what can bear our mark by bearing none.
+func TestTheFirstChangeOfWhatIsThereByNature(t *testing.T) {
+	want, other := map[string]any{"Attributes": map[string]any{"A": "on"}}, map[string]any{"Attributes": map[string]any{"A": "off"}}
+	keys, stale := map[string]any{"spec": map[string]any{"a": "on"}}, map[string]any{"spec": map[string]any{"a": "off"}}
+	met := func(unsure bool) func(*state.Owned) {
+		return func(o *state.Owned) { o.Digest, o.Remote, o.Fields, o.Unsure = "", "", nil, unsure }
+	}
+	for _, tt := range []struct {
+		name    string
+		address string
+		prepare func(w *world) *world
+		held    string // until when
+	}{
+		{"met before memory", bios, func(w *world) *world { return w.want(bios, want).there(bios, other) }, "the control plane cluster can be read"},
+		{"met", bios, func(w *world) *world { return w.want(bios, want).there(bios, other).ours(bios, want, met(false)) }, ""},
+		{"perhaps ours", bios, func(w *world) *world { return w.want(bios, want).there(bios, other).ours(bios, want, met(true)) }, "the fleet adopts " + bios},
+		{"perhaps ours, as wanted", bios, func(w *world) *world { return w.want(bios, want).there(bios, want).ours(bios, want, met(true)) }, ""},
+		{"unmarked", firmware, func(w *world) *world { return w.want(firmware, keys).there(firmware, stale) }, ""},
+		{"marked", firmware, func(w *world) *world { return w.want(firmware, keys).there(firmware, stale, marked) }, "the fleet adopts " + firmware},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := tt.prepare(newWorld(t))
+			c := w.change(tt.address)
+			if tt.held == "" {
+				require.Empty(t, c.Held)
+				return
+			}
+			require.Equal(t, []string{"memory"}, heldBy(c))
+			require.Equal(t, tt.held, c.Held[0].Until)
+			w.Adopt[tt.address] = true
+			require.True(t, w.change(tt.address).Ready())
+		})
+	}
+}

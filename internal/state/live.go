@@ -109,6 +109,9 @@ type Owned struct {
 	Commit   string `json:"commit"`
 	Renderer string `json:"renderer"`
 	After    []Edge `json:"after,omitempty"`
+	// Unsure: nothing was applied since this was noted, and it may have been ours before our memory of it
+	// was lost. What differs is not written before Git adopts it.
+	Unsure bool `json:"unsure,omitempty"`
 }
 
 // Intent is written before a request whose repetition would harm, and stays open until its outcome
