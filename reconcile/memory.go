@@ -16,6 +16,8 @@ import (
 type memory struct {
 	owned   map[state.ID]state.Owned
 	intents map[state.ID]state.Intent
+	held    string // what our connection holds in the target
+	left    string // what an earlier process held there
 	dirty   bool
 }
 
@@ -107,7 +109,7 @@ func (r *Reconciler) load(ctx context.Context, t state.Target) error {
 	if err != nil {
 		return fmt.Errorf("read what we own in %s: %w", t, err)
 	}
-	m := &memory{owned: map[state.ID]state.Owned{}, intents: map[state.ID]state.Intent{}}
+	m := &memory{owned: map[state.ID]state.Owned{}, intents: map[state.ID]state.Intent{}, held: stored.Held, left: stored.Held}
 	for _, o := range stored.Owned {
 		m.owned[o.ID] = o
 	}
@@ -124,7 +126,7 @@ func (r *Reconciler) save(ctx context.Context, t state.Target) error {
 	if !m.dirty {
 		return nil
 	}
-	stored := inventory.Memory{Owned: m.list()}
+	stored := inventory.Memory{Owned: m.list(), Held: m.held}
 	for _, i := range m.intents {
 		stored.Intents = append(stored.Intents, i)
 	}

@@ -82,6 +82,7 @@ func (r *Reconciler) Pass(ctx context.Context, d Desired) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	r.takeOver(ctx)
 	if err := r.remember(ctx, p, d); err != nil {
 		return Outcome{}, err
 	}
@@ -149,19 +150,6 @@ func (r *Reconciler) Converge(ctx context.Context, d Desired, pause time.Duratio
 		case <-time.After(pause):
 		}
 	}
-}
-
-// Close ends all watches and gives back every connection, each within the context's time.
-func (r *Reconciler) Close(ctx context.Context) {
-	r.unwatch()
-	for t, reader := range r.open {
-		if c, ok := reader.(target.Closer); ok {
-			if err := c.Close(ctx); err != nil {
-				r.Log.Warn("could not close", "target", t.String(), "error", err)
-			}
-		}
-	}
-	r.open = nil
 }
 
 func (r *Reconciler) world(d Desired) gate.World {

@@ -21,6 +21,9 @@ import (
 type Memory struct {
 	Owned   []state.Owned
 	Intents []state.Intent
+	// Held is what our connection holds in the target, which whoever comes after us gives back. Where
+	// nothing else is remembered it is not worth remembering.
+	Held string
 }
 
 // Store keeps memories. Its methods are safe for concurrent use. What is stored and cannot be read
@@ -52,6 +55,7 @@ type record struct {
 	Target  string         `json:"target"`
 	Owned   []state.Owned  `json:"owned,omitempty"`
 	Intents []state.Intent `json:"intents,omitempty"`
+	Held    string         `json:"held,omitempty"`
 }
 
 // encode is nil for an empty memory. Equal memories have equal encodings, whatever their order.
@@ -59,7 +63,7 @@ func encode(t state.Target, m Memory) ([]byte, error) {
 	if len(m.Owned) == 0 && len(m.Intents) == 0 {
 		return nil, nil
 	}
-	r := record{Format: format, Target: t.String(), Owned: slices.Clone(m.Owned), Intents: slices.Clone(m.Intents)}
+	r := record{Format: format, Target: t.String(), Owned: slices.Clone(m.Owned), Intents: slices.Clone(m.Intents), Held: m.Held}
 	slices.SortFunc(r.Owned, func(a, b state.Owned) int { return a.ID.Compare(b.ID) })
 	slices.SortFunc(r.Intents, func(a, b state.Intent) int {
 		return cmp.Or(a.ID.Compare(b.ID), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Step, b.Step), a.Opened.Compare(b.Opened))
@@ -90,7 +94,7 @@ func decode(t state.Target, content []byte) (Memory, error) {
 	case r.Target != t.String():
 		return Memory{}, fmt.Errorf("what should be the memory of %s is that of %s", t, r.Target)
 	}
-	return Memory{r.Owned, r.Intents}, nil
+	return Memory{r.Owned, r.Intents, r.Held}, nil
 }
 
 // digest identifies an encoding; "" is that of nothing.

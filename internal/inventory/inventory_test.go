@@ -43,6 +43,7 @@ func memory(t state.Target, n int, seed string) (m Memory) {
 	m.Intents = []state.Intent{{
 		ID: m.Owned[0].ID, Action: "create", Step: "reset", Opened: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Before: "x",
 	}}
+	m.Held = "/redfish/v1/SessionService/Sessions/7"
 	return m
 }
 

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/stmcginnis/gofish"
+
+	"millwright.dev/millwright/internal/kinds"
 )
 
 const (
@@ -103,6 +106,48 @@ func (b *BMC) login(ctx context.Context, ended *gofish.APIClient) (*gofish.APICl
 	}
 	s.client = client
 	return client, nil
+}
+
+// Holds is the address of the open session; "" if there is none.
+func (b *BMC) Holds(ctx context.Context) string {
+	if err := b.session.acquire(ctx); err != nil {
+		return ""
+	}
+	defer b.session.release()
+	if b.session.client == nil {
+		return ""
+	}
+	open, err := b.session.client.GetSession()
+	if err != nil {
+		return ""
+	}
+	return open.ID
+}
+
+// GiveBack deletes a session that an earlier process was killed with. BMCs use addresses again, so that one
+// which is another user's by now is left alone; our own is not given back by this.
+func (b *BMC) GiveBack(ctx context.Context, uri string) error {
+	if !strings.HasPrefix(uri, "/") {
+		return nil // not of this BMC, or not an address
+	}
+	old, err := b.get(ctx, uri)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("give back a session that was left at %s: %w", b.target, err)
+	case uri == b.Holds(ctx):
+		return nil
+	}
+	user, _, err := b.opts.Credentials(ctx)
+	if err != nil || kinds.Text(old.fields, "UserName") != user || !strings.HasPrefix(kinds.Text(old.fields, "@odata.type"), "#Session.") {
+		return err // an account has a user's name, too
+	}
+	_, err = b.send(ctx, func(c *gofish.APIClient) (*http.Response, error) { return c.Delete(uri) })
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("give back a session that was left at %s: %w", b.target, err)
+	}
+	return nil
 }
 
 // Close gives the session back, which would last half an hour if forgotten; afterwards nothing is sent

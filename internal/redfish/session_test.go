@@ -163,3 +163,39 @@ func TestALoginWithoutASession(t *testing.T) {
 		require.Len(w, w.logins("POST"), 1)
 	})
 }
+
+// A session that a killed process left is given back by the next; our own is not, nor one that is another
+// user's by now, nor is anything deleted that is no session of this BMC.
+func TestWhatAKilledProcessLeft(t *testing.T) {
+	try(t, simulate.BMCOptions{}, func(w *world) {
+		killed := w.client()
+		w.observe(killed, ntpID)
+		left := killed.Holds(w.Context())
+		require.Equal(w, sessionsPath+"/1", left)
+
+		another := w.client(onAnswer(func(r *http.Request, resp *http.Response) {
+			if r.URL.Path == left {
+				rewrite(&resp.Body, &resp.ContentLength, func(session map[string]any) { session["UserName"] = "ironic" })
+			}
+		}))
+		require.Empty(w, another.Holds(w.Context()))
+		require.NoError(w, another.GiveBack(w.Context(), left))
+		require.NoError(w, another.GiveBack(w.Context(), another.Holds(w.Context())))
+		require.NoError(w, another.GiveBack(w.Context(), "https://bmc.example.com"+left))
+		account := w.client(instead(func(r *http.Request) *http.Response {
+			if r.Method == http.MethodGet && r.URL.Path == left {
+				return says(http.StatusOK, `{"@odata.type": "#ManagerAccount.v1_12_0.ManagerAccount", "UserName": "`+user+`"}`)
+			}
+			return nil
+		}))
+		require.NoError(w, account.GiveBack(w.Context(), left))
+		require.Empty(w, w.logins("DELETE"))
+
+		next := w.client()
+		require.NoError(w, next.GiveBack(w.Context(), left))
+		require.Equal(w, []int{http.StatusNoContent}, w.logins("DELETE"))
+		require.NoError(w, next.GiveBack(w.Context(), left), "it is gone")
+		w.observe(next, ntpID)
+		require.Equal(w, sessionsPath+"/4", next.Holds(w.Context()))
+	})
+}

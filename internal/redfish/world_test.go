@@ -188,4 +188,5 @@ var _ interface {
 	target.Reader
 	target.Writer
 	target.Closer
+	target.Holder
 } = (*redfish.BMC)(nil)

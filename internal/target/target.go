@@ -57,6 +57,15 @@ type Closer interface {
 	Close(ctx context.Context) error
 }
 
+// Holder is optional: it holds something in the target that the target counts and that outlives a process
+// which is killed, such as a BMC's session.
+type Holder interface {
+	// Holds names what this connection holds now; "" if nothing.
+	Holds(ctx context.Context) string
+	// GiveBack gives back what an earlier process held, if it is still there and nobody else's.
+	GiveBack(ctx context.Context, held string) error
+}
+
 // Result is what became of one change.
 type Result struct {
 	ID state.ID
