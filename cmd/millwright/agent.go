@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/inventory"
 	"millwright.dev/millwright/internal/report"
 	"millwright.dev/millwright/internal/state"
@@ -77,11 +76,11 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	loader, err := g.loader()
+	compiler, err := g.compiler()
 	if err != nil {
 		return err
 	}
-	defer loader.Close()
+	defer compiler.Close()
 	l, err := o.conn.open(log)
 	if err != nil {
 		return err
@@ -100,12 +99,10 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 	poller := sources.NewPoller(git)
 	poller.Interval = o.poll
 	agent := &reconcile.Agent{
-		Poller:   poller,
-		LastGood: lastGood{l.memory},
-		Recall:   git.At,
-		Compile: func(ctx context.Context, s sources.Snapshot) (reconcile.Desired, diag.List) {
-			return compile(ctx, loader, s)
-		},
+		Poller:     poller,
+		LastGood:   lastGood{l.memory},
+		Recall:     git.At,
+		Compile:    compiler.compile,
 		Reconciler: l.reconciler, Interval: o.interval, Pause: o.pause, Log: log,
 		Publish: func(r report.Report) {
 			served.Store(&r)

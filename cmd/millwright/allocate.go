@@ -29,12 +29,12 @@ It prints each machine that a pool gains or loses. Nothing is written if a pool 
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := g.directory(args)
-			snapshot, loader, err := g.source(dir)
+			snapshot, c, err := g.source(dir)
 			if err != nil {
 				return err
 			}
-			defer loader.Close()
-			f, found := loader.Load(cmd.Context(), snapshot.FS)
+			defer c.Close()
+			f, found := c.Load(cmd.Context(), snapshot.FS)
 			if others := without(found, countsDoNotFit); f == nil || others.Err() != nil {
 				if err := view.Diagnostics(g.stderr, found, snapshot.FS, about(dir, styleOn(g.stderr))); err != nil {
 					return err

@@ -18,32 +18,39 @@ import (
 // run in a build that cannot live within the worker's limits.
 var workerProgram = os.Executable
 
-// loader compiles fleets in worker processes.
-func (g *globals) loader() (*fleet.Loader, error) {
+// compiler makes of snapshots what they want, one after the other; what has not changed since the last
+// is not made again.
+type compiler struct {
+	*fleet.Loader
+	render.Renderer
+}
+
+// compiler compiles in worker processes; the caller closes it.
+func (g *globals) compiler() (*compiler, error) {
 	self, err := workerProgram()
 	if err != nil {
 		return nil, fmt.Errorf("find the program that compiles: %w", err)
 	}
-	return fleet.NewLoader(fleet.Options{Worker: fleet.Worker{Path: self}, CacheDir: g.cacheDir}), nil
+	return &compiler{Loader: fleet.NewLoader(fleet.Options{Worker: fleet.Worker{Path: self}, CacheDir: g.cacheDir})}, nil
 }
 
-// source is what lies in a directory, with a loader for it, which the caller closes.
-func (g *globals) source(dir string) (sources.Snapshot, *fleet.Loader, error) {
+// source is what lies in a directory, with a compiler for it, which the caller closes.
+func (g *globals) source(dir string) (sources.Snapshot, *compiler, error) {
 	snapshot, err := sources.Directory(dir)
 	if err != nil {
 		return snapshot, nil, err
 	}
-	loader, err := g.loader()
-	return snapshot, loader, err
+	c, err := g.compiler()
+	return snapshot, c, err
 }
 
 // compile makes of a snapshot what it wants.
-func compile(ctx context.Context, loader *fleet.Loader, s sources.Snapshot) (reconcile.Desired, diag.List) {
-	f, found := loader.Load(ctx, s.FS)
+func (c *compiler) compile(ctx context.Context, s sources.Snapshot) (reconcile.Desired, diag.List) {
+	f, found := c.Load(ctx, s.FS)
 	if found.Err() != nil {
 		return reconcile.Desired{}, found
 	}
-	set, more := render.Render(ctx, f, render.Inputs{FS: s.FS})
+	set, more := c.Render(ctx, f, render.Inputs{FS: s.FS})
 	return reconcile.Desired{Fleet: f, Set: set, Source: report.Source{Commit: name(s), Subject: s.Commit.Subject, Fetched: s.FetchedAt}}, append(found, more...).Sort()
 }
 
@@ -61,12 +68,12 @@ func name(s sources.Snapshot) string {
 // compileDirectory compiles the fleet in a directory; what is wrong with it has been printed if the
 // error is an exit.
 func (g *globals) compileDirectory(ctx context.Context, dir string) (reconcile.Desired, sources.Snapshot, error) {
-	snapshot, loader, err := g.source(dir)
+	snapshot, c, err := g.source(dir)
 	if err != nil {
 		return reconcile.Desired{}, snapshot, err
 	}
-	defer loader.Close()
-	want, found := compile(ctx, loader, snapshot)
+	defer c.Close()
+	want, found := c.compile(ctx, snapshot)
 	if err := ctx.Err(); err != nil {
 		return want, snapshot, err // what was found is only that
 	}

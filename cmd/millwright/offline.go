@@ -23,12 +23,12 @@ and github forms files are named from where you are, in the json form from the f
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := g.directory(args)
-			snapshot, loader, err := g.source(dir)
+			snapshot, c, err := g.source(dir)
 			if err != nil {
 				return err
 			}
-			defer loader.Close()
-			want, found := compile(cmd.Context(), loader, snapshot)
+			defer c.Close()
+			want, found := c.compile(cmd.Context(), snapshot)
 			if err := cmd.Context().Err(); err != nil {
 				return err // what was found is only that
 			}

@@ -162,19 +162,21 @@ func (l leaf) key() string { return l.id.String() + " " + l.path }
 
 // renderFiles compiles and renders; a fleet of which only the allocation does not fit is allocated
 // anew first, as its author would.
-func renderFiles(t *testing.T, loader *fleet.Loader, files fstest.MapFS) (rendering, diag.List) {
+func renderFiles(t *testing.T, c *compiler, files fstest.MapFS) (rendering, diag.List) {
 	t.Helper()
-	f, found := loader.Load(t.Context(), files)
+	f, found := c.Load(t.Context(), files)
 	if f != nil && found.Err() != nil && without(found, countsDoNotFit).Err() == nil {
 		text, _, err := fleet.Allocate(f)
 		require.NoError(t, err)
 		files[fleet.AllocationFile(f)] = &fstest.MapFile{Data: text}
-		f, found = loader.Load(t.Context(), files)
+		f, found = c.Load(t.Context(), files)
 	}
 	if found.Err() != nil {
 		return rendering{}, found
 	}
-	set, found := render.Render(t.Context(), f, render.Inputs{FS: files})
+	set, found := c.Render(t.Context(), f, render.Inputs{FS: files})
+	afresh, _ := render.Render(t.Context(), f, render.Inputs{FS: files})
+	require.Equal(t, slices.Collect(afresh.All()), slices.Collect(set.All()), "rendered again it differs")
 	r := rendering{fleet: f, values: map[string]any{}}
 	for o := range set.All() {
 		for at, tree := range o.Tree.Leaves() {
@@ -186,24 +188,24 @@ func renderFiles(t *testing.T, loader *fleet.Loader, files fstest.MapFS) (render
 	return r, found
 }
 
-// testLoader compiles in worker processes, which are plain builds also in a race build.
-func testLoader(t *testing.T) *fleet.Loader {
+// testCompiler compiles in worker processes, which are plain builds also in a race build.
+func testCompiler(t *testing.T) *compiler {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	loader := fleet.NewLoader(fleet.Options{Worker: fleet.Worker{Path: cmp.Or(os.Getenv(plainWorker), self)}})
-	t.Cleanup(loader.Close)
-	return loader
+	c := &compiler{Loader: fleet.NewLoader(fleet.Options{Worker: fleet.Worker{Path: cmp.Or(os.Getenv(plainWorker), self)}})}
+	t.Cleanup(c.Close)
+	return c
 }
 
 // TestWhyIsTrue asks of every leaf of every object of the example which line made it so, edits that
 // line into another valid one, and sees that very leaf change or vanish. Leaves that share a line
 // share the edit.
 func TestWhyIsTrue(t *testing.T) {
-	loader := testLoader(t)
+	c := testCompiler(t)
 	files := exampleFiles(t)
 	spares(files)
-	base, found := renderFiles(t, loader, files)
+	base, found := renderFiles(t, c, files)
 	require.NoError(t, found.Err())
 	require.Greater(t, len(base.leaves), 500)
 
@@ -229,7 +231,7 @@ func TestWhyIsTrue(t *testing.T) {
 			leaves := byPlace[pos]
 			edited := maps.Clone(files)
 			refused := apply(t, edited, base.fleet, first[pos], leaves)
-			after, found := renderFiles(t, loader, edited)
+			after, found := renderFiles(t, c, edited)
 			if refused {
 				require.Error(t, found.Err(), "there is a valid edit after all")
 				return
