@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"slices"
 
 	"cuelang.org/go/cue"
 
@@ -34,13 +34,17 @@ var kinds = []struct {
 // forgets to mention the schema or opens it by embedding.
 const closingFile = "schema/closing"
 
-func closing(pkg string) []byte {
-	var b strings.Builder
-	fmt.Fprintf(&b, "package %s\n\nimport millwright_ %q\n\n", pkg, schema.ImportPath)
+func closing(pkg string, part subset) []byte {
+	head, fields := fmt.Sprintf("package %s\n\n", pkg), ""
 	for _, k := range kinds {
-		fmt.Fprintf(&b, "%s?: millwright_.%s\n", k.name, k.definition)
+		if slices.Contains(part, k.definition) {
+			fields += fmt.Sprintf("%s?: millwright_.%s\n", k.name, k.definition)
+		}
 	}
-	return []byte(b.String())
+	if fields != "" {
+		head += fmt.Sprintf("import millwright_ %q\n\n", schema.ImportPath)
+	}
+	return []byte(head + fields)
 }
 
 // compiled is what one instance yields.
@@ -70,9 +74,8 @@ func address(kind, name string) string {
 // compile evaluates one instance in a context of its own: nothing but the bytes in it can be read.
 // It may take any amount of time and memory; see worker.go for what bounds it.
 func compile(in *instance, limits Limits) compiled {
-	e := borrow(in)
-	defer e.giveBack()
-	v, files, list := e.evaluate(in)
+	v, files, giveBack, list := evaluate(in)
+	defer giveBack()
 	if len(list) > 0 {
 		return compiled{Findings: list}
 	}

@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"fmt"
 	"sync"
 
 	"cuelang.org/go/cue"
@@ -17,9 +16,10 @@ import (
 )
 
 // evaluator builds instances, one at a time. A context of CUE's keeps whatever it ever evaluated, so
-// it serves a few instances only; but it compiles the schema once for all of them, which takes longer
-// than a small directory.
+// it serves a few instances only; but it compiles its part of the schema once for all of them, which
+// takes longer than a small directory.
 type evaluator struct {
+	schema   subset
 	packages map[string][]*ast.File // that the instance at hand may import
 	build    *build.Context
 	context  *cue.Context
@@ -30,30 +30,49 @@ type evaluator struct {
 // garbage collector does. Measured on 1,000 machines.
 const perContext = 4
 
-var evaluators = sync.Pool{New: func() any { return newEvaluator(perContext) }}
+// evaluators that wait for an instance that can reach the same part of the schema.
+var evaluators struct {
+	sync.Mutex
+	idle map[string][]*evaluator
+}
 
-func newEvaluator(instances int) *evaluator {
-	e := &evaluator{context: cuecontext.New(), left: instances}
+func newEvaluator(part subset, instances int) *evaluator {
+	e := &evaluator{schema: part, context: cuecontext.New(), left: instances}
 	e.build = build.NewContext(build.Loader(e.load))
 	return e
 }
 
 // borrow is an evaluator for one instance. One that imports packages of its own module gets a fresh
 // one: contexts remember packages by their path, and the next fleet may have others under it.
-func borrow(in *instance) *evaluator {
-	if len(in.Imports) > 0 {
-		return newEvaluator(1)
+func borrow(part subset, packages map[string][]*ast.File) *evaluator {
+	if len(packages) > 0 {
+		e := newEvaluator(part, 1)
+		e.packages = packages
+		return e
 	}
-	e, _ := evaluators.Get().(*evaluator)
-	return e
+	evaluators.Lock()
+	defer evaluators.Unlock()
+	key := part.key()
+	idle := evaluators.idle[key]
+	if len(idle) == 0 {
+		return newEvaluator(part, perContext)
+	}
+	evaluators.idle[key] = idle[:len(idle)-1]
+	return idle[len(idle)-1]
 }
 
 // giveBack ends the use of all that was evaluated.
 func (e *evaluator) giveBack() {
 	e.packages = nil
-	if e.left--; e.left > 0 {
-		evaluators.Put(e)
+	if e.left--; e.left <= 0 {
+		return
 	}
+	evaluators.Lock()
+	defer evaluators.Unlock()
+	if evaluators.idle == nil {
+		evaluators.idle = map[string][]*evaluator{}
+	}
+	evaluators.idle[e.schema.key()] = append(evaluators.idle[e.schema.key()], e)
 }
 
 // load finds a package that a file imports: CUE's own, the schema, or one of this module that came
@@ -66,7 +85,7 @@ func (e *evaluator) load(pos token.Pos, path string) *build.Instance {
 	out.ImportPath = path
 	files, ok := e.packages[path]
 	if path == schema.ImportPath {
-		files, ok = parseSchema(), true
+		files, ok = e.schema.parse(), true
 	}
 	if !ok {
 		out.Err = errors.Newf(pos, "package %q is not in this repository", path)
@@ -81,22 +100,9 @@ func (e *evaluator) load(pos token.Pos, path string) *build.Instance {
 	return out
 }
 
-// parseSchema parses the schema afresh: building an instance marks the syntax tree.
-func parseSchema() []*ast.File {
-	var out []*ast.File
-	for _, src := range schemaFiles() {
-		f, err := parser.ParseFile(src.Name, src.Data, parser.Version(schema.Language))
-		if err != nil {
-			panic(fmt.Sprintf("the built-in schema does not parse: %v", err))
-		}
-		out = append(out, f)
-	}
-	return out
-}
-
-// evaluate parses and builds an instance; the files are the author's, without schema and closing.
-func (e *evaluator) evaluate(in *instance) (cue.Value, []*ast.File, diag.List) {
-	var list diag.List
+// parse parses an instance: the author's files, without schema and closing, and the packages that they
+// import.
+func (in *instance) parse() (files []*ast.File, packages map[string][]*ast.File, list diag.List) {
 	parse := func(files []sourceFile) (out []*ast.File) {
 		for _, src := range files {
 			f, err := parser.ParseFile(src.Name, src.Data, parser.Version(in.Language), parser.AllErrors)
@@ -109,19 +115,32 @@ func (e *evaluator) evaluate(in *instance) (cue.Value, []*ast.File, diag.List) {
 		}
 		return out
 	}
-	files := parse(in.Files)
-	e.packages = map[string][]*ast.File{}
+	files = parse(in.Files)
+	packages = map[string][]*ast.File{}
 	for ip, srcs := range in.Imports {
-		e.packages[ip] = parse(srcs)
+		packages[ip] = parse(srcs)
 	}
+	return files, packages, list
+}
+
+// evaluate builds an instance out of its files. The value may be used until the evaluator is given
+// back, which the caller does.
+func evaluate(in *instance) (v cue.Value, files []*ast.File, giveBack func(), list diag.List) {
+	files, packages, list := in.parse()
 	if len(list) > 0 {
-		return cue.Value{}, nil, list
+		return cue.Value{}, nil, func() {}, list
 	}
+	e := borrow(reach(files, packages), packages)
+	v, list = e.evaluate(in, files)
+	return v, files, e.giveBack, list
+}
+
+func (e *evaluator) evaluate(in *instance, files []*ast.File) (cue.Value, diag.List) {
 	bi := e.build.NewInstance(in.Dir, e.load)
 	for _, f := range files {
 		_ = bi.AddSyntax(f) // kept in bi.Err
 	}
-	end, err := parser.ParseFile(closingFile, closing(in.Package))
+	end, err := parser.ParseFile(closingFile, closing(in.Package, e.schema))
 	if err == nil {
 		_ = bi.AddSyntax(end)
 		err = bi.Complete()
@@ -130,11 +149,11 @@ func (e *evaluator) evaluate(in *instance) (cue.Value, []*ast.File, diag.List) {
 		err = bi.Err
 	}
 	if err != nil {
-		return cue.Value{}, nil, shape(err, nil)
+		return cue.Value{}, shape(err, nil)
 	}
 	v := e.context.BuildInstance(bi)
 	if bi.ResolutionErr != nil {
-		return v, nil, shape(bi.ResolutionErr, nil)
+		return v, shape(bi.ResolutionErr, nil)
 	}
-	return v, files, nil
+	return v, nil
 }

@@ -84,9 +84,8 @@ func (f *Fleet) LocateAll(ctx context.Context, queries []Query) ([][]Place, erro
 
 // locate answers queries about one instance.
 func locate(in *instance, ask []Query) compiled {
-	e := borrow(in)
-	defer e.giveBack()
-	v, files, list := e.evaluate(in)
+	v, files, giveBack, list := evaluate(in)
+	defer giveBack()
 	if len(list) > 0 {
 		return compiled{Findings: list}
 	}
