@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	clientset "k8s.io/client-go/kubernetes"
+	core "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -63,7 +63,7 @@ func defaultState() string {
 // live is everything that a command needs to look at or change the world.
 type live struct {
 	reconciler *reconcile.Reconciler
-	client     *clientset.Clientset
+	client     core.CoreV1Interface
 	cluster    *kubernetes.Cluster // the control plane, for the lease
 	memory     inventory.Store
 	namespace  string
@@ -87,7 +87,7 @@ func (c *connection) open(log *slog.Logger) (*live, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := clientset.NewForConfig(config)
+	client, err := core.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the control plane cluster: %w", err)
 	}
@@ -95,7 +95,7 @@ func (c *connection) open(log *slog.Logger) (*live, error) {
 	if err != nil {
 		return nil, err
 	}
-	memory := inventory.ConfigMaps(client.CoreV1(), c.namespace)
+	memory := inventory.ConfigMaps(client, c.namespace)
 	opener := &opener{config: config, transport: transport, trusting: trusting}
 	return &live{
 		client: client, cluster: cluster, memory: memory, namespace: c.namespace, lasts: c.lease,

@@ -39,7 +39,7 @@ func (l *live) await(ctx context.Context, log *slog.Logger) (context.Context, fu
 // lease makes sure that no other agent or apply acts; the context ends if it is lost.
 func (l *live) lease(ctx context.Context) (context.Context, func(), error) {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: l.namespace}}
-	_, err := l.client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
+	_, err := l.client.Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return nil, nil, fmt.Errorf("make namespace %s, which Millwright keeps its memory in: %w", l.namespace, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"millwright.dev/millwright/internal/fleet"
@@ -16,6 +17,7 @@ import (
 
 func main() {
 	fleet.WorkerMain()
+	debug.SetGCPercent(50) // what a fleet wants is kept for long: memory counts for more than the collector's time
 	os.Exit(run())
 }
 

@@ -1,7 +1,9 @@
 package view
 
 import (
+	"fmt"
 	"io"
+	"strings"
 
 	"millwright.dev/millwright/internal/state"
 )
@@ -25,12 +27,7 @@ func SetYAML(w io.Writer, set state.Set) error {
 	return p.err
 }
 
-// setDocument is the JSON form of a set.
-type setDocument struct {
-	Version int            `json:"version"`
-	Objects []objectRecord `json:"objects"`
-}
-
+// objectRecord is one object in the JSON form of a set.
 type objectRecord struct {
 	ID     state.ID     `json:"id"`
 	Entity string       `json:"entity"`
@@ -39,11 +36,25 @@ type objectRecord struct {
 	Object any          `json:"object"`
 }
 
-// SetJSON writes what a commit wants for programs.
+// SetJSON writes what a commit wants for programs, object by object: a set may be far larger than what
+// it is made of.
 func SetJSON(w io.Writer, set state.Set) error {
-	document := setDocument{Version: FormatVersion, Objects: []objectRecord{}}
-	for o := range set.All() {
-		document.Objects = append(document.Objects, objectRecord{o.ID, o.Entity, o.Mode, o.After, o.Tree.Masked()})
+	var err error
+	write := func(text string) {
+		if err == nil {
+			_, err = io.WriteString(w, text)
+		}
 	}
-	return JSON(w, document)
+	write(fmt.Sprintf("{\n  \"version\": %d,\n  \"objects\": [", FormatVersion))
+	separator, end := "\n    ", "]\n}\n"
+	for o := range set.All() {
+		text, encoding := encode(objectRecord{o.ID, o.Entity, o.Mode, o.After, o.Tree.Masked()})
+		if encoding != nil {
+			return fmt.Errorf("write JSON of %s: %w", o.ID, encoding)
+		}
+		write(separator + strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "\n    "))
+		separator, end = ",\n    ", "\n  ]\n}\n"
+	}
+	write(end)
+	return err
 }
