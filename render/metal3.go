@@ -32,7 +32,7 @@ func (r *renderer) machine(name string, m *fleet.Machine) {
 	if m.Provisioning == fleet.ProvisioningMetal3 {
 		r.host(name, m)
 		r.firmware(name, m)
-		if p, ok := r.fleet.PoolOf(name); ok && !r.fleet.Tenants[p.Tenant].Retired {
+		if p, ok := r.fleet.PoolOf(name); ok && r.fleet.Leaving(p.Tenant, p.Cluster) == "" {
 			r.offer(p, name)
 		}
 	}

@@ -34,7 +34,7 @@ func (r *renderer) server(name string, m *fleet.Machine) {
 	})
 }
 
-// network renders a cluster's network: the tenant, the segment's VPC, addresses and template, the
+// network renders a cluster's network: the segment's VPC, addresses and template, the
 // server cluster made from it, and its members.
 func (r *renderer) network(c cluster) {
 	site, name := c.segment.Site, c.Segment
@@ -47,13 +47,12 @@ func (r *renderer) network(c cluster) {
 	named := func(t state.Tree) state.Tree { return node(fields{"name": t}) }
 	where := source("site/"+site).of("netris.site", c.site.Netris.Site)
 
-	tenant := r.netrisTenant(c)
 	vpc := add("vpc", name, fields{
 		"name":        seg.fixed(name),
 		"adminTenant": named(admin),
 		"guestTenant": list(named(c.src().fixed(c.tenant))),
 		"tags":        seg.fixed([]any{}),
-	}, tenant)
+	}, netrisID(site, "tenant", c.tenant))
 	allocation := add("allocation", name, fields{
 		"name":   seg.fixed(name),
 		"prefix": seg.of("northSouth.network", c.segment.NorthSouth.Network),
@@ -95,22 +94,20 @@ func (r *renderer) network(c cluster) {
 	}
 }
 
-// netrisTenant renders the tenant at the cluster's site, once for all its clusters there.
-func (r *renderer) netrisTenant(c cluster) state.ID {
-	id := netrisID(c.segment.Site, "tenant", c.tenant)
-	for name, other := range fleet.All(c.of.Clusters) {
-		if r.fleet.Segments[other.Segment].Site != c.segment.Site {
+// netrisTenant renders a tenant at each site that it has a cluster in, also one that is being taken down.
+func (r *renderer) netrisTenant(name string, t *fleet.Tenant) {
+	s, at := source("tenant/"+name), map[string]bool{}
+	for _, c := range fleet.All(t.Clusters) {
+		site := r.fleet.Segments[c.Segment].Site
+		if at[site] {
 			continue
 		}
-		if name == c.name { // the first of them
-			r.add(state.Object{ID: id, Entity: string(c.src()), Tree: node(fields{
-				"name":        c.src().fixed(c.tenant),
-				"description": c.src().of("displayName", c.of.DisplayName),
-			})})
-		}
-		break
+		at[site] = true
+		r.add(state.Object{ID: netrisID(site, "tenant", name), Entity: string(s), Tree: node(fields{
+			"name":        s.fixed(name),
+			"description": s.of("displayName", t.DisplayName),
+		})})
 	}
-	return id
 }
 
 // vnets are what Netris makes for a server cluster: the Ethernet, and the InfiniBand partition.

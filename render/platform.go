@@ -62,10 +62,12 @@ func (r *renderer) project(name string, t *fleet.Tenant) {
 	for _, pool := range r.fleet.Pools() {
 		if pool.Tenant == name {
 			types = append(types, node(fields{"name": s.because(poolField(pool, ""), "the pool's node type", p.Metal3.NodeProvider+"."+pool.NodeType())}))
-			machines += len(r.serving(pool))
+			if r.fleet.Leaving(name, pool.Cluster) == "" {
+				machines += len(r.serving(pool))
+			}
 		}
 	}
-	quota := s.because("cluster", "as many machines as are allocated to the tenant", strconv.Itoa(machines))
+	quota := s.because("cluster", "as many machines as are allocated to clusters that stay", strconv.Itoa(machines))
 	team := s.fixed(name)
 	id := r.control(kindProject, "", name)
 	r.add(state.Object{ID: id, Entity: string(s), After: after(r.control(kindTeam, "", name)), Tree: r.platformObject(s, id, fields{
@@ -103,23 +105,13 @@ func poolField(p fleet.PoolRef, field string) string {
 	return at
 }
 
-// standing are the pools of tenants that are not leaving.
-func (r *renderer) standing() []fleet.PoolRef {
-	var pools []fleet.PoolRef
-	for _, p := range r.fleet.Pools() {
-		if !r.fleet.Tenants[p.Tenant].Retired {
-			pools = append(pools, p)
-		}
-	}
-	return pools
-}
-
 // provider is the one node provider, with a node type for each pool: it takes the hosts that bear the
-// pool's label, and no others.
+// pool's label, and no others. Those of pools that are leaving stay until they have left the fleet: the
+// machines are taken down by them.
 func (r *renderer) provider(images []state.ID) {
 	p, s := r.fleet.Platform, source("platform")
 	types := []state.Tree{}
-	for _, pool := range r.standing() {
+	for _, pool := range r.fleet.Pools() {
 		types = append(types, r.nodeType(pool))
 	}
 	id := r.control(kindProvider, "", p.Metal3.NodeProvider)
@@ -175,7 +167,7 @@ func (r *renderer) nodeType(p fleet.PoolRef) state.Tree {
 // images renders the images that pools use, and returns their addresses.
 func (r *renderer) images() []state.ID {
 	used := map[string]bool{}
-	for _, p := range r.standing() {
+	for _, p := range r.fleet.Pools() {
 		used[r.fleet.ImageOf(p.Pool)] = true
 	}
 	var ids []state.ID

@@ -36,7 +36,7 @@ func (r *renderer) bmc(name string, m *fleet.Machine) {
 	// A machine without Metal3 is looked at in any case, so that guards know its power. It is expected
 	// to be on when somebody works on it: in service, and either direct or in a pool.
 	pool, pooled := r.fleet.PoolOf(name)
-	pooled = pooled && !r.fleet.Tenants[pool.Tenant].Retired
+	pooled = pooled && r.fleet.Leaving(pool.Tenant, pool.Cluster) == ""
 	expected := m.Lifecycle == fleet.InService && (direct || pooled)
 	switch {
 	case expected:

@@ -87,6 +87,7 @@ func (r *renderer) all() {
 func (r *renderer) tenant(name string, t *fleet.Tenant) {
 	r.team(name, t)
 	r.project(name, t)
+	r.netrisTenant(name, t)
 	for _, c := range r.clusters[name] {
 		r.network(c)
 		r.cluster(c)
@@ -119,7 +120,7 @@ func (c cluster) entity() string         { return "cluster/" + c.tenant + "/" + 
 func (c cluster) src() source            { return source("tenant/" + c.tenant) }
 func (c cluster) at(field string) string { return "cluster." + c.name + "." + field }
 
-// clustersOf are the clusters of all tenants but retired ones, in order.
+// clustersOf are the clusters that stand, by tenant and in order.
 func clustersOf(f *fleet.Fleet) map[string][]cluster {
 	pools := map[[2]string][]fleet.PoolRef{}
 	for _, p := range f.Pools() {
@@ -128,10 +129,10 @@ func clustersOf(f *fleet.Fleet) map[string][]cluster {
 	}
 	all := map[string][]cluster{}
 	for tn, t := range f.Tenants {
-		if t.Retired {
-			continue
-		}
 		for cn, c := range fleet.All(t.Clusters) {
+			if f.Leaving(tn, cn) != "" {
+				continue
+			}
 			all[tn] = append(all[tn], cluster{
 				tenant: tn, name: cn, Cluster: c, of: t, segment: f.Segments[c.Segment], site: f.SiteOf(c), pools: pools[[2]string{tn, cn}],
 			})
@@ -173,18 +174,19 @@ func (r *renderer) entities() {
 	for n := range fleet.All(f.Stacks) {
 		name("stack/"+n, false)
 	}
-	leaving := map[string]bool{} // segments of retired tenants
+	leaving := map[string]bool{} // segments of what is retired
 	for n, t := range fleet.All(f.Tenants) {
 		name("tenant/"+n, t.Retired)
 		for cn, c := range fleet.All(t.Clusters) {
-			name("cluster/"+n+"/"+cn, t.Retired)
-			leaving[c.Segment] = t.Retired
+			goes := f.Leaving(n, cn) != ""
+			name("cluster/"+n+"/"+cn, goes)
+			leaving[c.Segment] = goes
 		}
 	}
 	for n := range fleet.All(f.Segments) {
 		name("segment/"+n, leaving[n])
 	}
 	for _, p := range f.Pools() {
-		name(p.Address(), f.Tenants[p.Tenant].Retired)
+		name(p.Address(), f.Leaving(p.Tenant, p.Cluster) != "")
 	}
 }

@@ -284,3 +284,28 @@ func TestCancelled(t *testing.T) {
 	require.Zero(t, set.Len())
 	require.Error(t, found.Err())
 }
+
+// A single cluster is retired as a tenant is: all that is its own goes, and its pools' node types stay until
+// its machines have left. Its tenant stays, in Netris too.
+func TestARetiredCluster(t *testing.T) {
+	f := small()
+	f.Tenants["acme"].Clusters["train"].Retired = true
+	set := mustRender(t, f, render.Inputs{})
+	for o := range set.All() {
+		for _, gone := range []string{"acme.train", "acme-train", "p-acme/train", "pool/acme"} {
+			require.NotContains(t, o.ID.String(), gone)
+		}
+	}
+	must(t, set, "netris/dc1/tenant/acme")
+	project := must(t, set, "kubernetes/control-plane/Project.management.loft.sh/acme")
+	require.Equal(t, "metal3.acme-train-h100", at(t, project, "spec.allowedNodeTypes[0].name"))
+	provider := must(t, set, "kubernetes/control-plane/NodeProvider.management.loft.sh/metal3")
+	require.Equal(t, "acme-train-h100", at(t, provider, "spec.metal3.nodeTypes[0].name"))
+	for name, retired := range map[string]bool{
+		"tenant/acme": false, "cluster/acme/train": true, "pool/acme/train/h100": true, "segment/acme-train": true, "cluster/globex/web": false,
+	} {
+		e, ok := set.Entity(name)
+		require.True(t, ok, name)
+		require.Equal(t, retired, e.Retired, name)
+	}
+}

@@ -51,7 +51,7 @@ func Allocate(f *Fleet) (file []byte, changes []AllocationChange, err error) {
 	}
 	var short []error
 	for _, p := range f.Pools() {
-		if f.Tenants[p.Tenant].Retired {
+		if f.Leaving(p.Tenant, p.Cluster) != "" {
 			continue
 		}
 		if err := a.grow(p); err != nil {
@@ -97,8 +97,8 @@ func (a *allocator) release() {
 func (a *allocator) keep(p PoolRef) {
 	for _, name := range p.Machines {
 		why := a.unfit(p, name)
-		if a.f.Tenants[p.Tenant].Retired {
-			why = "the tenant is retired"
+		if what := a.f.Leaving(p.Tenant, p.Cluster); what != "" {
+			why = "the " + what + " is retired"
 		}
 		if why == "" && len(a.next[p.Address()]) == p.Pool.Count {
 			why = fmt.Sprintf("the pool wants %d", p.Pool.Count)

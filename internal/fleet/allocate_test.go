@@ -89,6 +89,10 @@ func TestAllocate(t *testing.T) {
 			pools: `pool: a: {class: "gpu", count: 1}`, before: `acme: train: {a: ["m9", "m2"], old: ["m1"]}`, machines: six,
 			want: "a: m2; -m1 the pool is gone; -m9 there is no such machine",
 		},
+		"a retired cluster gives up all": {
+			pools: "pool: a: {class: \"gpu\", count: 1}\nretired: true", before: `acme: train: a: ["m1"]`, machines: six,
+			want: "-m1 the cluster is retired",
+		},
 		"a retired tenant gives up all": {
 			pools: "pool: a: {class: \"gpu\", count: 1}}\nretired: true\ncluster: train: {", before: `acme: train: a: ["m1"]`, machines: six,
 			want: "-m1 the tenant is retired",

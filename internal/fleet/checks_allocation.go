@@ -82,7 +82,7 @@ func matches(labels, selector map[string]string) bool {
 func (c *checker) counts() {
 	for _, p := range c.f.Pools() {
 		have := len(p.Machines)
-		if have == p.Pool.Count || c.f.Tenants[p.Tenant].Retired {
+		if have == p.Pool.Count || c.f.Leaving(p.Tenant, p.Cluster) != "" {
 			continue
 		}
 		at := Query{address("tenant", p.Tenant), joinPath("cluster", p.Cluster, "pool", p.Name, "count")}

@@ -6,6 +6,7 @@ type Cluster struct {
 	Nodes        string           `json:"nodes"`      // "private"
 	Stack        string           `json:"stack,omitempty"`
 	Segment      string           `json:"segment"`
+	Retired      bool             `json:"retired"` // being taken down
 	ControlPlane ControlPlane     `json:"controlPlane"`
 	Networking   Networking       `json:"networking"`
 	Values       map[string]any   `json:"values"` // merged over vcluster.yaml
@@ -40,4 +41,16 @@ type Taint struct {
 	Key    string `json:"key"`
 	Value  string `json:"value"`
 	Effect string `json:"effect"`
+}
+
+// Leaving says what of a cluster is retired: the "tenant", the "cluster" itself, or "" if it stands.
+func (f *Fleet) Leaving(tenant, cluster string) string {
+	t := f.Tenants[tenant]
+	switch c := t.Clusters[cluster]; {
+	case t.Retired:
+		return "tenant"
+	case c != nil && c.Retired:
+		return "cluster"
+	}
+	return ""
 }

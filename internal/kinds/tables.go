@@ -68,7 +68,7 @@ var tables = map[string]Table{
 	},
 
 	// Netris. A VPC or server cluster that vanished may have carried tenants: never re-created by guess.
-	"netris/tenant": {Protected: true, Release: Delete},
+	"netris/tenant": {Release: Delete}, // which Netris refuses as long as anything is the tenant's
 	"netris/vpc": {
 		Protected: true,
 		Release:   Delete,

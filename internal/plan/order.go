@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 
 	"millwright.dev/millwright/internal/kinds"
 	"millwright.dev/millwright/internal/state"
@@ -26,6 +28,11 @@ func (p *Plan) order() {
 			for _, e := range c.Want.After {
 				p.after(c, e, parts)
 			}
+			for _, x := range onIt[c.ID] {
+				if c.takesAway() && x.Want == nil {
+					c.wait(fmt.Sprintf("%s to go first", x.ID))
+				}
+			}
 		case Delete, Release, Replace:
 			for _, x := range onIt[c.ID] {
 				c.wait(fmt.Sprintf("%s to go first", x.ID))
@@ -38,6 +45,18 @@ func (p *Plan) order() {
 		}
 	}
 	p.refuseCycles()
+}
+
+// takesAway reports whether an update removes something that others may still need, as a node type that a
+// tenant cluster's machines were claimed by.
+func (c *Change) takesAway() bool {
+	return c.Action == Update && slices.ContainsFunc(c.Fields, func(f Field) bool {
+		was, ok1 := f.Old.([]any)
+		is, ok2 := f.New.([]any)
+		return f.New == nil || ok1 && ok2 && slices.ContainsFunc(was, func(item any) bool {
+			return !slices.ContainsFunc(is, func(kept any) bool { return reflect.DeepEqual(item, kept) })
+		})
+	})
 }
 
 func (c *Change) wait(for_ string) {

@@ -238,3 +238,25 @@ func TestPlansAreDeterministic(t *testing.T) {
 	}
 	require.Nil(t, first.Get(id(t, "netris/dc1/vpc/nobody")))
 }
+
+// What still stands on an object keeps what it needs of it: a node type goes after the tenant cluster whose
+// machines were claimed by it. Something new for others does not wait for that.
+func TestWhatIsTakenAwayGoesAfterItsUsers(t *testing.T) {
+	const provider = "kubernetes/control-plane/NodeProvider.management.loft.sh/metal3"
+	types := func(names ...string) m {
+		list := []any{}
+		for _, name := range names {
+			list = append(list, m{"name": name})
+		}
+		return m{"spec": m{"metal3": m{"nodeTypes": list}}}
+	}
+	begin := func(names ...string) *world {
+		w := newWorld(t)
+		w.Previews[id(t, provider)] = Preview{Value: types(names...)}
+		return w.want(provider, types(names...)).ours(provider, types("a", "b")).there(provider, types("a", "b")).
+			ours(protected, good, stoodOn(edges(t, provider)...)).entity("cluster/acme/train", true)
+	}
+	require.Equal(t, []string{protected + " to go first"}, begin("a").there(protected, good).change(provider).Waits)
+	require.True(t, begin("a").change(provider).Ready(), "it is gone")
+	require.True(t, begin("a", "b", "c").there(protected, good).change(provider).Ready())
+}
