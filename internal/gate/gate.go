@@ -130,6 +130,25 @@ func free(w World, machine, tenant string) (why string, ok bool) {
 	return Sanitised(host)
 }
 
+// Keeper names what Platform keeps the machine of a change with, for another tenant: a Machine of its own, which
+// its API calls NodeClaim, in that tenant's project. That a host's consumerRef names it is what the
+// simulator does, and documented nowhere.
+func Keeper(w World, c plan.Change) (machine, namespace, claim string, ok bool) {
+	_, machine, member := kinds.Membership(c.ID)
+	if !member && c.ID.Target == w.Hosts && strings.HasPrefix(c.ID.Part, "pool/") {
+		machine, member = c.ID.Name, true
+	}
+	if !member {
+		return "", "", "", false
+	}
+	host, _, ok := w.host(machine)
+	ref := func(field string) string { return kinds.Text(host.Value, "spec", "consumerRef", field) }
+	if !ok || ref("kind") != "NodeClaim" || ref("name") == "" || ref("namespace") == "p-"+tenantOf(c.Entity) {
+		return "", "", "", false
+	}
+	return machine, ref("namespace"), ref("name"), true
+}
+
 func (w World) host(machine string) (state.LiveObject, string, bool) {
 	id := state.ID{Target: w.Hosts, Kind: "BareMetalHost.metal3.io", Namespace: w.Namespace, Name: machine}
 	switch presence, host, err := w.Live[w.Hosts].Presence(id); {

@@ -220,3 +220,35 @@ func TestViolations(t *testing.T) {
 		w.Live[dc1].Objects[atGlobex] = state.LiveObject{ID: atGlobex, Value: m{"shared": true}}
 	}), tenants))
 }
+
+// A machine that another tenant's Platform project keeps is named with what keeps it, for a person to give it
+// back; one that is free, or kept by the tenant that it goes to, has no such keeper.
+func TestKeeper(t *testing.T) {
+	kept := m{"kind": "NodeClaim", "namespace": "p-acme", "name": "train-h100-x7"}
+	offered := gpu
+	offered.Part = "pool/globex/serve/h100"
+	for name, tt := range map[string]struct {
+		id     state.ID
+		entity string
+		host   m
+		want   string
+	}{
+		"member":     {atGlobex, "pool/globex/serve/h100", with(kept, "spec", "consumerRef"), "gpu-001 p-acme train-h100-x7"},
+		"offer":      {offered, "pool/globex/serve/h100", with(kept, "spec", "consumerRef"), "gpu-001 p-acme train-h100-x7"},
+		"its own":    {atAcme, "pool/acme/train/h100", with(kept, "spec", "consumerRef"), ""},
+		"free":       {atGlobex, "pool/globex/serve/h100", clean(), ""},
+		"by another": {atGlobex, "pool/globex/serve/h100", with(m{"kind": "Metal3Machine", "namespace": "capi", "name": "x"}, "spec", "consumerRef"), ""},
+		"a host":     {gpu, "machine/gpu-001", with(kept, "spec", "consumerRef"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := World{Hosts: state.ControlPlane, Namespace: "metal3-system", Live: map[state.Target]state.Live{
+				state.ControlPlane: {Objects: map[state.ID]state.LiveObject{gpu: {ID: gpu, Value: tt.host}}},
+			}}
+			machine, namespace, claim, ok := Keeper(w, plan.Change{ID: tt.id, Entity: tt.entity})
+			require.Equal(t, tt.want != "", ok)
+			if ok {
+				require.Equal(t, tt.want, machine+" "+namespace+" "+claim)
+			}
+		})
+	}
+}

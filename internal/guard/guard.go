@@ -52,8 +52,21 @@ func each(p *plan.Plan, guard func(*plan.Change)) {
 
 func (in Input) isolation(c *plan.Change) {
 	if why, open := gate.Isolation(in.World, *c); !open {
-		c.Hold(plan.Hold{By: "isolation", Why: why, Until: "the machine has left its last tenant and was wiped"})
+		c.Hold(plan.Hold{By: "isolation", Why: why, Until: "the machine has left its last tenant and was wiped" + in.kept(c)})
 	}
+}
+
+// kept says what a person can do where a machine would wait for ever. Platform is told how many machines a pool
+// has and not which, since nothing documented pins or deletes the Machines that a tenant cluster's pools make.
+// So a pool that gets one machine for another keeps the old one, and two tenants that exchange machines
+// wait for each other.
+func (in Input) kept(c *plan.Change) string {
+	machine, namespace, claim, ok := gate.Keeper(in.World, *c)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("; if Platform keeps %s although its pool has given it up, since the pool wants as many machines as before, run "+
+		"`kubectl -n %s delete nodeclaims.management.loft.sh %s`: Platform then wipes it, and claims one that is offered to the pool instead", machine, namespace, claim)
 }
 
 // observeOnly holds whatever would write to a site, a tenant or a kind that is only observed.

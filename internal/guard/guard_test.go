@@ -202,3 +202,18 @@ func TestKindsAreNamedAsPolicyNamesThem(t *testing.T) {
 	require.Equal(t, "netris/servercluster", Kind(id(t, member).Whole()))
 	require.Equal(t, "kubernetes/BareMetalHost.metal3.io", Kind(id(t, host)))
 }
+
+// Who waits for a machine that Platform keeps elsewhere is told the command that gives it back.
+func TestAKeptMachineIsGivenBackByHand(t *testing.T) {
+	in := input()
+	in.World.Live = map[state.Target]state.Live{
+		state.ControlPlane: {Objects: map[state.ID]state.LiveObject{id(t, host): {ID: id(t, host), Value: map[string]any{
+			"spec":   map[string]any{"consumerRef": map[string]any{"kind": "NodeClaim", "namespace": "p-globex", "name": "serve-h100-x7"}},
+			"status": map[string]any{"provisioning": map[string]any{"state": "provisioned"}},
+		}}}},
+		{System: state.Netris, Name: "dc1"}: {},
+	}
+	c := after(t, in, member, plan.Change{Action: plan.Create, Want: &state.Object{}, Entity: "pool/acme/train/h100"})
+	require.Equal(t, "isolation", by(c))
+	require.Contains(t, c.Held[0].Until, "`kubectl -n p-globex delete nodeclaims.management.loft.sh serve-h100-x7`")
+}
