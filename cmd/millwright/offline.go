@@ -1,24 +1,34 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
 
 	"github.com/spf13/cobra"
 
+	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/view"
+	"millwright.dev/millwright/sources"
 )
 
 func newValidate(g *globals) *cobra.Command {
-	var out outputs
+	var (
+		out  outputs
+		base string
+	)
 	cmd := &cobra.Command{
 		Use:   "validate [directory]",
 		Short: "Check a fleet: everything that is wrong, at once, without network",
 		Long: `Validate compiles the fleet, checks it as a whole and renders it. It needs no network and no
 credentials, writes nothing, and prints nothing but the number of things if all is well. In the text
 and github forms files are named from where you are, in the json form from the fleet's root.
+
+With --base it also compares the fleet with what is in force, a revision of the Git repository that it
+lies in: what cannot be changed any more, and what is removed without having been retired first.
 ` + exits("", exitInvalid),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -29,6 +39,13 @@ and github forms files are named from where you are, in the json form from the f
 			}
 			defer c.Close()
 			want, found := c.compile(cmd.Context(), snapshot)
+			if base != "" && found.Err() == nil {
+				changed, err := c.compare(cmd.Context(), dir, base, want.Fleet)
+				if err != nil {
+					return err
+				}
+				found = append(found, changed...).Sort()
+			}
 			if err := cmd.Context().Err(); err != nil {
 				return err // what was found is only that
 			}
@@ -49,7 +66,32 @@ and github forms files are named from where you are, in the json form from the f
 		},
 	}
 	out.flag(cmd, "text", "json", "github")
+	cmd.Flags().StringVar(&base, "base", "", "revision to compare with: a branch, tag or commit, like origin/main")
 	return cmd
+}
+
+// compare says what of a fleet cannot be made of a revision of its repository. A revision without a fleet, or
+// with one that this version of Millwright does not take, is compared with nothing, and that is said: else no
+// commit could mend it.
+func (c *compiler) compare(ctx context.Context, dir, rev string, head *fleet.Fleet) (diag.List, error) {
+	nothing := func(why string) diag.List {
+		return diag.List{{
+			Severity: diag.Warning, Code: "MW279", Summary: "nothing was compared with " + rev + ": " + why,
+			Hint: "look with care for what cannot be changed, or name a revision that is in force",
+		}}
+	}
+	snapshot, err := sources.AtRevision(dir, rev)
+	switch {
+	case errors.Is(err, sources.ErrPathNotFound):
+		return nothing("the fleet's directory is not there"), nil
+	case err != nil:
+		return nil, err
+	}
+	base, found := c.Load(ctx, snapshot.FS)
+	if err := found.Err(); err != nil {
+		return nothing(found[0].Error()), ctx.Err()
+	}
+	return fleet.Compare(ctx, base, head), nil
 }
 
 func validText(w io.Writer, f *fleet.Fleet, objects int) error {
