@@ -29,7 +29,11 @@ func (p *Plan) order() {
 				p.after(c, e, parts)
 			}
 			for _, x := range onIt[c.ID] {
-				if c.takesAway() && x.Want == nil {
+				switch {
+				case x.Want != nil || !c.takesAway():
+				case len(x.Held) > 0:
+					c.Hold(Hold{By: x.Held[0].By, Why: fmt.Sprintf("%s needs what this takes away, and is held itself", x.ID), Until: x.Held[0].Until})
+				default:
 					c.wait(fmt.Sprintf("%s to go first", x.ID))
 				}
 			}

@@ -258,5 +258,8 @@ func TestWhatIsTakenAwayGoesAfterItsUsers(t *testing.T) {
 	}
 	require.Equal(t, []string{protected + " to go first"}, begin("a").there(protected, good).change(provider).Waits)
 	require.True(t, begin("a").change(provider).Ready(), "it is gone")
+	vanished := begin("a").there(protected, good)
+	vanished.entities = nil
+	require.Equal(t, []string{"retire-first"}, heldBy(vanished.change(provider)), "nothing says that it may go")
 	require.True(t, begin("a", "b", "c").there(protected, good).change(provider).Ready())
 }
