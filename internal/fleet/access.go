@@ -45,7 +45,8 @@ func (p PoolRef) Address() string { return "pool/" + p.Tenant + "/" + p.Cluster 
 // index answers who serves what.
 type index struct {
 	pools     []PoolRef
-	byMachine map[string]int // into pools
+	byMachine map[string]int    // into pools
+	bySegment map[string]string // the tenant whose cluster it serves
 }
 
 // lookup builds the index at its first use.
@@ -55,9 +56,12 @@ func (f *Fleet) lookup() *index {
 }
 
 func newIndex(f *Fleet) index {
-	ix := index{byMachine: map[string]int{}}
+	ix := index{byMachine: map[string]int{}, bySegment: map[string]string{}}
 	for tn, t := range All(f.Tenants) {
 		for cn, c := range All(t.Clusters) {
+			if _, taken := ix.bySegment[c.Segment]; !taken {
+				ix.bySegment[c.Segment] = tn
+			}
 			for pn, p := range All(c.Pools) {
 				ref := PoolRef{Tenant: tn, Cluster: cn, Name: pn, Pool: p, Machines: f.Allocation[tn][cn][pn]}
 				for _, m := range ref.Machines {
@@ -96,6 +100,9 @@ func (f *Fleet) Members(tenant, cluster string) []string {
 	return names
 }
 
+// TenantOf is the tenant whose cluster a segment serves; empty if it serves none.
+func (f *Fleet) TenantOf(segment string) string { return f.lookup().bySegment[segment] }
+
 // SiteOf is the site that a cluster is in: that of its segment.
 func (f *Fleet) SiteOf(c *Cluster) *Site { return f.Sites[f.Segments[c.Segment].Site] }
 
@@ -121,9 +128,12 @@ func (f *Fleet) ImageOf(p *Pool) string { return cmp.Or(p.Image, f.Classes[p.Cla
 
 // GatewayCIDR is the gateway with the subnet's prefix length, as Netris and Platform want it:
 // "10.20.1.1/24".
-func (s *Segment) GatewayCIDR() string {
-	_, bits, _ := strings.Cut(s.NorthSouth.Subnet, "/")
-	return s.NorthSouth.Gateway + "/" + bits
+func (s *Segment) GatewayCIDR() string { return withLength(s.NorthSouth.Gateway, s.NorthSouth.Subnet) }
+
+// withLength is an address with the length of its subnet's prefix.
+func withLength(address, subnet string) string {
+	_, bits, _ := strings.Cut(subnet, "/")
+	return address + "/" + bits
 }
 
 // Endpoint is the BMC's scheme and host: "https://10.10.0.11".

@@ -47,6 +47,8 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS) diag.List {
 	c.stacks()
 	c.networks()
 	c.segments()
+	c.vnets()
+	c.reach()
 	c.allocation()
 	return c.list(ctx)
 }
@@ -130,6 +132,7 @@ func (c *checker) references() {
 	}
 	for n, s := range All(c.f.Segments) {
 		mustExist(c, c.f.Sites, "site", s.Site, Query{address("segment", n), "site"})
+		c.siteReferences(n, s)
 	}
 	for tn, t := range All(c.f.Tenants) {
 		e := address("tenant", tn)

@@ -47,6 +47,9 @@ func (c *checker) networks() {
 			shared = append(shared, net)
 			c.controllersWithin(n, net)
 		}
+		own := c.siteNetworks(e, s)
+		c.apartFrom("the site routes both", shared, own)
+		shared = append(shared, own...)
 	}
 	if p := c.f.Platform; p != nil {
 		var own []network
@@ -58,7 +61,7 @@ func (c *checker) networks() {
 				own = append(own, net)
 			}
 		}
-		c.apart("the control plane cluster reaches both", append(slices.Clone(shared), own...))
+		c.apartFrom("the control plane cluster reaches both", shared, own)
 		shared = append(shared, own...)
 	}
 	c.apartFrom("tenant API servers run in the control plane cluster and reach both", shared, c.nodeNetworks())
@@ -89,6 +92,9 @@ func (c *checker) nodeNetworks() []network {
 		subnet, ok2 := c.network(s.NorthSouth.Subnet, "the subnet of segment "+n, Query{e, "northSouth.subnet"})
 		if ok && ok2 && (!whole.prefix.Contains(subnet.prefix.Addr()) || subnet.prefix.Bits() < whole.prefix.Bits()) {
 			c.report("MW204", subnet.at, fmt.Sprintf("%s is not within %s", subnet.what, whole.what), "a subnet is a part of the segment's network", mention{whole.at, whole.what})
+		}
+		if ok && ok2 {
+			c.vnetSubnets(n, s, whole, []network{subnet})
 		}
 		gateway, err := netip.ParseAddr(s.NorthSouth.Gateway)
 		at := Query{e, "northSouth.gateway"}
@@ -185,6 +191,7 @@ func (c *checker) ports(name string, s *Segment, className string, class *Class,
 				"a segment joins the same ports of all its machines", mention{Query{address("segment", name), fmt.Sprintf("northSouth.nics[%d]", i)}, "joined here"})
 		}
 	}
+	c.gpuPorts(name, s, className, class, at)
 	if s.InfiniBand != nil && !has(func(n ClassNIC) bool { return n.Role == InfiniBand }) {
 		c.report("MW205", at, fmt.Sprintf("class %s has no InfiniBand port, but segment %s is a partition of it", className, name),
 			"use a segment without infiniband for this class", mention{Query{address("segment", name), "infiniband"}, "the partition"})

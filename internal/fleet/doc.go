@@ -24,4 +24,13 @@
 //	MW205  a segment that does not fit the clusters, sites or classes that use it
 //	MW206  names that become the same in a target system
 //	MW207  a stack whose components cannot be ordered or rendered
+//	MW240  a VLAN or VXLAN number outside of the site's range, or given twice
+//	MW241  a V-Net whose subnet, gateway, DHCP range or type do not go together
+//	MW242  machines that lack what a segment joins between GPUs
+//	MW243  peers of which one does not name the other, or may not
+//	MW244  an ACL that would open one tenant to another, or that cannot match
+//	MW245  an address that is not in the network that it has to be in
+//	MW246  a public address or a switch port that has another user already
+//	MW247  a fabric profile that does not carry what relies on it
+//	MW249  names that become the same in Netris
 package fleet

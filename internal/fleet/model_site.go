@@ -5,6 +5,7 @@ type Site struct {
 	Meta
 	Description string       `json:"description,omitempty"`
 	Netris      Netris       `json:"netris"`
+	Network     SiteNetwork  `json:"network"`
 	NTP         []string     `json:"ntp"`
 	Management  string       `json:"management"` // CIDR of BMCs and controllers
 	ObserveOnly *ObserveOnly `json:"observeOnly,omitempty"`
@@ -24,27 +25,50 @@ type ObserveOnly struct {
 	Reason string `json:"reason"`
 }
 
-// Segment is the network of one tenant cluster; schema/segment.cue documents the fields.
-type Segment struct {
-	Meta
-	Site       string     `json:"site"`
-	Version    int        `json:"version"`
-	NorthSouth Ethernet   `json:"northSouth"`
-	InfiniBand *Partition `json:"infiniband,omitempty"`
+// SiteNetwork is what a site's network has beside segments; schema/site_network.cue documents the
+// fields.
+type SiteNetwork struct {
+	VLANs  Range                     `json:"vlans"`
+	VXLANs Range                     `json:"vxlans"`
+	VPC    string                    `json:"vpc"` // in Netris, of the site's own networks and public addresses
+	Public map[string]*PublicNetwork `json:"public"`
+	DHCP   map[string]*DHCPOptions   `json:"dhcp"`
+	VNets  map[string]*VNet          `json:"vnet"`
+	Fabric map[string]*FabricProfile `json:"fabric"`
 }
 
-// Ethernet is the Ethernet part of a segment.
-type Ethernet struct {
-	Network string   `json:"network"` // CIDR set aside in address management
-	Subnet  string   `json:"subnet"`  // CIDR within Network that nodes get addresses in
-	Gateway string   `json:"gateway"` // an address within Subnet; see Segment.GatewayCIDR
-	VLAN    VLAN     `json:"vlan"`
-	DHCP    bool     `json:"dhcp"`
-	NICs    []string `json:"nics"`
+// Range is a range of numbers, both ends included.
+type Range struct {
+	First int `json:"first"`
+	Last  int `json:"last"`
 }
 
-// Partition is the InfiniBand part of a segment.
-type Partition struct {
-	UFM  string `json:"ufm,omitempty"` // empty: the site's, see Fleet.UFM
-	PKey string `json:"pkey"`          // "auto"
+// PublicNetwork is a network of public addresses for one purpose.
+type PublicNetwork struct {
+	Network string `json:"network"` // CIDR
+	Use     string `json:"use"`     // PublicNAT or PublicBalancer
+}
+
+// What a public network's addresses are for, in Netris's words.
+const (
+	PublicNAT      = "nat"
+	PublicBalancer = "load-balancer"
+)
+
+// DHCPOptions are what a gateway hands out beside addresses.
+type DHCPOptions struct {
+	Description  string   `json:"description"`
+	DNS          []string `json:"dns"`
+	NTP          []string `json:"ntp"`
+	DomainSearch string   `json:"domainSearch"`
+	Lease        int      `json:"lease"` // seconds
+}
+
+// FabricProfile is what a switch profile is expected to say.
+type FabricProfile struct {
+	Profile           string `json:"profile"` // its name in Netris
+	RoCE              bool   `json:"roce"`
+	AdaptiveRouting   bool   `json:"adaptiveRouting"`
+	CongestionControl bool   `json:"congestionControl"`
+	Type              string `json:"type"`
 }
