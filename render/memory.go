@@ -111,8 +111,8 @@ func (r *renderer) machineInputs(name string, m *fleet.Machine) []any {
 	return []any{m, r.fleet.Tenants[p.Tenant], p.Address(), slices.Index(p.Machines, name)}
 }
 
-// tenantInputs are what a tenant's unit is made of: itself, the machines that are allocated to it, and
-// the components of its stacks.
+// tenantInputs are what a tenant's unit is made of: itself, the machines that are allocated to it, the
+// components of its stacks, and the tenants that its segments are joined with.
 func (r *renderer) tenantInputs(name string, t *fleet.Tenant) []any {
 	inputs := []any{t}
 	for _, c := range r.clusters[name] {
@@ -121,6 +121,9 @@ func (r *renderer) tenantInputs(name string, t *fleet.Tenant) []any {
 			for _, n := range slices.Sorted(maps.Keys(parts)) {
 				inputs = append(inputs, parts[n])
 			}
+		}
+		for peer := range fleet.All(c.segment.Peers) {
+			inputs = append(inputs, r.fleet.Tenants[r.fleet.TenantOf(peer)])
 		}
 		for _, p := range c.pools {
 			inputs = append(inputs, p.Address())

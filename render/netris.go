@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 
-	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/state"
 )
@@ -11,6 +10,16 @@ import (
 func netrisID(site, kind, name string) state.ID {
 	return state.ID{Target: state.Target{System: state.Netris, Name: site}, Kind: kind, Name: name}
 }
+
+// addNetris takes up an object of a site's network controller that follows from one entity.
+func (r *renderer) addNetris(site, kind, name string, from source, tree fields, on ...state.ID) state.ID {
+	id := netrisID(site, kind, name)
+	r.add(state.Object{ID: id, Entity: string(from), Tree: node(tree), After: after(on...)})
+	return id
+}
+
+// named refers to another object of the controller.
+func named(name state.Tree) state.Tree { return node(fields{"name": name}) }
 
 // serverClusterID is the cluster's server cluster: the unit of isolation in Netris.
 func (c cluster) serverClusterID() state.ID { return serverClusterID(c.segment.Site, c.tenant, c.name) }
@@ -40,11 +49,8 @@ func (r *renderer) network(c cluster) {
 	site, name := c.segment.Site, c.Segment
 	seg, admin := source("segment/"+name), source("site/"+site).of("netris.adminTenant", c.site.Netris.AdminTenant)
 	add := func(kind, name string, tree fields, on ...state.ID) state.ID {
-		id := netrisID(site, kind, name)
-		r.add(state.Object{ID: id, Entity: string(seg), Tree: node(tree), After: after(on...)})
-		return id
+		return r.addNetris(site, kind, name, seg, tree, on...)
 	}
-	named := func(t state.Tree) state.Tree { return node(fields{"name": t}) }
 	where := source("site/"+site).of("netris.site", c.site.Netris.Site)
 
 	vpc := add("vpc", name, fields{
@@ -73,8 +79,10 @@ func (r *renderer) network(c cluster) {
 	versioned := seg.because("version", "the segment's name and version", version)
 	template := add("servercluster-template", version, fields{
 		"name":  versioned,
-		"vnets": r.vnets(c),
+		"vnets": r.stanzas(c),
 	}, subnet)
+	r.vnets(owner{site: c.site, source: seg, vpc: seg.fixed(name), prefix: name, allocation: allocation, after: []state.ID{allocation}}, "vnet", c.segment.VNets)
+	r.reach(c, vpc)
 
 	r.add(state.Object{
 		ID: c.serverClusterID(), Entity: c.entity(), After: after(template, vpc),
@@ -108,40 +116,6 @@ func (r *renderer) netrisTenant(name string, t *fleet.Tenant) {
 			"description": s.of("displayName", t.DisplayName),
 		})})
 	}
-}
-
-// vnets are what Netris makes for a server cluster: the Ethernet, and the InfiniBand partition.
-func (r *renderer) vnets(c cluster) state.Tree {
-	seg, ns := source("segment/"+c.Segment), c.segment.NorthSouth
-	if ns.VLAN != 0 {
-		r.report(diag.Diagnostic{
-			Code: "MW310", Summary: fmt.Sprintf("segment %s asks for VLAN %d, and Netris documents no way to give a template's network one", c.Segment, ns.VLAN),
-			Hint: `write vlan: "auto"`, Path: string(seg) + ".northSouth.vlan", Pos: c.segment.Pos,
-		})
-	}
-	stanzas := []state.Tree{node(fields{
-		"postfix":         seg.fixed("ns"),
-		"type":            seg.fixed("l2vpn"),
-		"vlan":            seg.fixed("untagged"),
-		"vlanID":          seg.of("northSouth.vlan", "auto"),
-		"ipFamily":        seg.fixed("ipv4"),
-		"serverNics":      seg.texts("northSouth.nics", ns.NICs),
-		"ipv4Gateway":     seg.because("northSouth.gateway", "with the length of the subnet's prefix", c.segment.GatewayCIDR()),
-		"ipv4DhcpEnabled": seg.of("northSouth.dhcp", ns.DHCP),
-	})}
-	if ib := c.segment.InfiniBand; ib != nil {
-		ufm := source("site/"+c.segment.Site).of("netris.ufm", c.site.Netris.UFM)
-		if ib.UFM != "" {
-			ufm = seg.of("infiniband.ufm", ib.UFM)
-		}
-		stanzas = append(stanzas, node(fields{
-			"postfix": seg.fixed("ib"),
-			"type":    seg.fixed("netris-ufm"),
-			"ufm":     ufm,
-			"pkey":    seg.of("infiniband.pkey", ib.PKey),
-		}))
-	}
-	return list(stanzas...)
 }
 
 // member puts an allocated machine into the cluster's network, all by itself: it may be in no other.

@@ -8,7 +8,8 @@
 //	redfish.go   what is set or watched on each machine's BMC
 //	platform.go  tenants, projects, node types and images in vCluster Platform
 //	vcluster.go  each tenant cluster: its namespace, its instance, its vcluster.yaml
-//	netris.go    tenants, segments, server clusters and their members at each site's network controller
+//	netris.go    tenants, segments, server clusters and their members at each site's network controller,
+//	             with the files netris_*.go: templates, V-Nets, what is let in and out, the site's own
 //	stack.go     what is installed into tenant clusters, out of kustomize.go and helm.go
 //
 // Rendering is pure: no clock, no randomness, no network, no environment. The same fleet, files and
@@ -70,6 +71,7 @@ type renderer struct {
 func (r *renderer) all() {
 	r.entities()
 	r.unitOf("", nil, r.platform)
+	r.unitOf("site", []any{}, r.siteNetworks)
 	for name, m := range fleet.All(r.fleet.Machines) {
 		if present(m) {
 			r.unitOf("machine/"+name, r.machineInputs(name, m), func() { r.machine(name, m) })

@@ -219,8 +219,27 @@ func (c *checker) netrisNames() {
 		twice(s.Site, "subnet", n, Query{address("segment", n), ""})
 	}
 	for n, s := range All(c.f.Sites) {
+		at := func(path ...string) Query { return Query{address("site", n), joinPath(append([]string{"network"}, path...)...)} }
 		for pn := range All(s.Network.Public) {
-			twice(n, "subnet", n+"-"+pn, Query{address("site", n), joinPath("network", "public", pn)})
+			twice(n, "subnet", n+"-"+pn, at("public", pn))
+		}
+		for fn, p := range All(s.Network.Fabric) {
+			twice(n, "profile", p.Profile, at("fabric", fn, "profile"))
+		}
+	}
+	for n, s := range All(c.f.Segments) {
+		at := func(path ...string) Query { return Query{address("segment", n), joinPath(path...)} }
+		if s.Egress != nil {
+			twice(s.Site, "NAT rule", n+"-egress", at("egress"))
+		}
+		for pn := range All(s.Publish) {
+			twice(s.Site, "NAT rule", n+"-publish-"+pn, at("publish", pn))
+		}
+		for bn := range All(s.Balancers) {
+			twice(s.Site, "load balancer", n+"-"+bn, at("balancer", bn))
+		}
+		for an := range All(s.ACLs) {
+			twice(s.Site, "ACL", n+"-"+an, at("acl", an))
 		}
 	}
 	for _, p := range c.f.placedVNets() {
