@@ -49,13 +49,7 @@ func (r *renderer) tenantOf(o state.Object) *fleet.Tenant {
 	case "tenant", "pool", "cluster":
 		return r.fleet.Tenants[word[1]]
 	case "segment":
-		for _, t := range fleet.All(r.fleet.Tenants) {
-			for _, c := range fleet.All(t.Clusters) {
-				if c.Segment == word[1] {
-					return t
-				}
-			}
-		}
+		return r.fleet.Tenants[r.fleet.TenantOf(word[1])]
 	}
 	return nil
 }

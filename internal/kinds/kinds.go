@@ -98,7 +98,7 @@ func Marked(id state.ID) bool {
 	case state.Kubernetes:
 		return true
 	case state.Netris:
-		return id.Part == "" && (id.Kind == "vpc" || id.Kind == "subnet" || id.Kind == "servercluster")
+		return id.Part == "" && (id.Kind == "vpc" || id.Kind == "subnet" || id.Kind == "vnet" || id.Kind == "servercluster")
 	}
 	return false
 }

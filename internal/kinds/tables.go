@@ -76,8 +76,32 @@ var tables = map[string]Table{
 		Immutable: []string{"adminTenant"},
 		Sets:      []string{"tags", "guestTenant"},
 	},
-	"netris/allocation": {Release: Delete, Removed: Network, Immutable: []string{"tenant", "vpc", "prefix"}},
-	"netris/subnet":     {Release: Delete, Removed: Network, Immutable: []string{"prefix", "vpc"}, Sets: []string{"tags", "sites"}},
+	"netris/allocation":      {Release: Delete, Removed: Network, Immutable: []string{"tenant", "vpc", "prefix"}},
+	"netris/subnet":          {Release: Delete, Removed: Network, Immutable: []string{"prefix", "vpc"}, Sets: []string{"tags", "sites"}},
+	"netris/dhcp-option-set": {Release: Delete},
+	// Somebody who deletes a network cuts its devices off, perhaps on purpose.
+	"netris/vnet": {
+		Protected: true,
+		Release:   Delete,
+		Removed:   Network,
+		Immutable: []string{"tenant", "vpc", "vlanAware", "l3vpn", "vxlanID"},
+		Keys:      map[string]string{"gateways": "prefix", "ports": "name"},
+		Sets:      []string{"tags", "sites", "guestTenants"},
+		Changed:   networkImpact("vlan", "state", "gateways", "ports", "ipFamily"),
+	},
+	// A peering joins two networks, which is not nothing either.
+	"netris/vpc-peering": {Release: Delete, Created: Network, Removed: Network, Immutable: []string{"vpcA", "vpcB"}},
+	"netris/nat":         {Release: Delete, Removed: Network, Immutable: []string{"site", "vpc"}, Changed: networkImpact()},
+	"netris/l4lb": {
+		Release:   Delete,
+		Removed:   Network,
+		Immutable: []string{"tenant", "site", "vpc"},
+		Sets:      []string{"backendIps"},
+		Changed:   networkImpact(),
+	},
+	"netris/acl": {Release: Delete, Created: Network, Removed: Network, Immutable: []string{"vpc"}, Changed: networkImpact()},
+	// Switches take their settings from it, and who may log in to them.
+	"netris/inventory-profile": {Intrinsic: true, Release: Leave},
 	// What an edit does to live clusters is not documented, so a template is replaced under a new name.
 	"netris/servercluster-template": {Release: Delete, Immutable: []string{"vnets"}, Keys: map[string]string{"vnets": "postfix"}},
 	"netris/servercluster": {
@@ -121,6 +145,16 @@ func instanceImpact(path state.Path, old, new any, _ state.LiveObject) Impact {
 		return None
 	}
 	return Reprovision
+}
+
+// networkImpact says that changing any of the fields, or of all if none is named, touches traffic.
+func networkImpact(fields ...string) func(state.Path, any, any, state.LiveObject) Impact {
+	return func(path state.Path, _, _ any, _ state.LiveObject) Impact {
+		if len(fields) == 0 && !startsWith(path, "comment") || startsWith(path, fields...) {
+			return Network
+		}
+		return None
+	}
 }
 
 func hostState(live state.LiveObject) string {

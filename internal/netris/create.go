@@ -62,6 +62,9 @@ func (w *write) newBody(ctx context.Context) (map[string]any, error) {
 		tags, _ := body["tags"].([]any)
 		body["tags"] = append(slices.Clone(tags), anys(w.mark(w.change.ID))...)
 	}
+	if w.k.fill != nil {
+		w.k.fill(body)
+	}
 	return body, nil
 }
 

@@ -60,7 +60,7 @@ func (w *write) mayGo(o item) error {
 		return fmt.Errorf("%w: it belongs to the fleet %s", target.ErrHeld, fleet)
 	}
 	if o["isSystem"] == true || o["isDefault"] == true {
-		return fmt.Errorf("%w: it is the system's VPC or the default one", target.ErrHeld)
+		return fmt.Errorf("%w: it is the system's or the default one", target.ErrHeld)
 	}
 	if servers := o.list("servers"); w.k.name == kindCluster && len(servers) > 0 {
 		names := make([]string, len(servers))

@@ -95,9 +95,9 @@ func (c *Controller) value(k kind, o item) map[string]any {
 			v[field] = unset
 		}
 	}
-	for field := range k.refs {
-		v[field] = byName(v[field])
-	}
+	_ = k.eachRef(v, func(_ string, ref map[string]any) (map[string]any, error) {
+		return map[string]any{"name": ref["name"]}, nil
+	})
 	if k.tagged {
 		v["tags"] = anys(c.unmarked(o.tags()))
 	}
@@ -109,21 +109,6 @@ func (c *Controller) value(k kind, o item) map[string]any {
 		for _, stanza := range items(v["vnets"]) {
 			delete(stanza, "id")
 		}
-	}
-	return v
-}
-
-// byName is a reference, or a list of them, with names only.
-func byName(v any) any {
-	switch r := v.(type) {
-	case map[string]any:
-		return map[string]any{"name": r["name"]}
-	case []any:
-		list := make([]any, len(r))
-		for i, one := range r {
-			list[i] = byName(one)
-		}
-		return list
 	}
 	return v
 }

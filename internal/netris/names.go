@@ -3,6 +3,7 @@ package netris
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -52,34 +53,13 @@ func (n *names) id(ctx context.Context, kind, name string) (int64, error) {
 
 // body is a desired value as the controller wants it: what it names by name is named by id.
 func (n *names) body(ctx context.Context, k kind, want map[string]any) (map[string]any, error) {
-	body := make(map[string]any, len(want))
-	for field, v := range want {
-		kind, ref := k.refs[field]
-		if !ref {
-			body[field] = v
-			continue
-		}
-		list, many := v.([]any)
-		if !many {
-			list = []any{v}
-		}
-		ids := make([]any, len(list))
-		for i, one := range list {
-			m, _ := one.(map[string]any)
-			name, _ := m["name"].(string)
-			id, err := n.id(ctx, kind, name)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", field, err)
-			}
-			ids[i] = map[string]any{"id": id}
-		}
-		if many {
-			body[field] = ids
-		} else {
-			body[field] = ids[0]
-		}
-	}
-	return body, nil
+	body, _ := copied(want).(map[string]any)
+	err := k.eachRef(body, func(kind string, ref map[string]any) (map[string]any, error) {
+		name, _ := ref["name"].(string)
+		id, err := n.id(ctx, kind, name)
+		return map[string]any{"id": id}, err
+	})
+	return body, err
 }
 
 // back is an object as it goes back in a PUT: everything that it came with, fields unknown to us too,
@@ -90,27 +70,14 @@ func (k kind) back(o item) map[string]any {
 		body[field] = unset
 	}
 	for field, v := range o {
-		if v == nil || slices.Contains(k.derived, field) {
-			continue
+		if v != nil && !slices.Contains(k.derived, field) {
+			body[field] = copied(v)
 		}
-		if _, ref := k.refs[field]; ref {
-			v = byID(v)
-		}
-		body[field] = v
 	}
+	_ = k.eachRef(body, func(_ string, ref map[string]any) (map[string]any, error) {
+		return map[string]any{"id": ref["id"]}, nil
+	})
 	return body
 }
 
-func byID(v any) any {
-	switch r := v.(type) {
-	case map[string]any:
-		return map[string]any{"id": r["id"]}
-	case []any:
-		list := make([]any, len(r))
-		for i, one := range r {
-			list[i] = byID(one)
-		}
-		return list
-	}
-	return v
-}
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

@@ -24,7 +24,14 @@ func (c *Controller) Observe(ctx context.Context, q target.Query) state.Live {
 		Target: c.target, Time: c.clock(),
 		Objects: map[state.ID]state.LiveObject{}, Unknown: map[state.ID]error{}, Covered: map[state.ID]bool{},
 	}}
-	l.survey = c.look(ctx)
+	asked := map[string]bool{}
+	for _, o := range q.Want {
+		asked[o.ID.Kind] = true
+	}
+	for _, o := range q.Owned {
+		asked[o.ID.Kind] = true
+	}
+	l.survey = c.look(ctx, asked)
 	if l.live.Err = l.survey.failed(ctx); l.live.Err != nil {
 		return l.live
 	}
@@ -145,8 +152,11 @@ func (c *Controller) object(k kind, id state.ID, o item) state.LiveObject {
 	if k.tagged && c.bears(o, id) {
 		live.Mark = id
 	}
-	if k.name == kindCluster {
+	switch {
+	case k.name == kindCluster:
 		live.Health = clusterHealth(o)
+	case k.name == kindVNet && provisioning(o):
+		live.Health = state.Health{State: state.Progressing, Message: "the network is being provisioned"}
 	}
 	return live
 }
@@ -213,8 +223,13 @@ func (c *Controller) member(id state.ID, cluster item, m member) state.LiveObjec
 		Health:   m.health,
 		Deleting: m.leaving,
 	}
-	if len(m.pkeys) > 0 {
-		live.Facts = map[string]string{FactPKeys: strings.Join(m.pkeys, ",")}
+	for fact, partitions := range map[string][]string{FactPKeys: m.pkeys, FactNVLink: m.nvlinks} {
+		if len(partitions) > 0 {
+			if live.Facts == nil {
+				live.Facts = map[string]string{}
+			}
+			live.Facts[fact] = strings.Join(partitions, ",")
+		}
 	}
 	if c.bears(cluster, id.Whole()) {
 		live.Mark = id

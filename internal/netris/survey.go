@@ -3,6 +3,7 @@ package netris
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"millwright.dev/millwright/internal/state"
@@ -20,9 +21,9 @@ type survey struct {
 	fabric
 }
 
-// look reads every list. IPAM is asked VPC by VPC: without a filter the controller would show the
-// default VPC's only.
-func (c *Controller) look(ctx context.Context) *survey {
+// look reads every list; those of kinds on demand only if one of them is asked for. What lies in VPCs is
+// asked for VPC by VPC: without a filter the controller would show the default VPC's only.
+func (c *Controller) look(ctx context.Context, asked map[string]bool) *survey {
 	s := &survey{kinds: map[string]listed{}}
 	var (
 		mu  sync.Mutex
@@ -37,9 +38,15 @@ func (c *Controller) look(ctx context.Context) *survey {
 		}
 		s.kinds[kind] = listed{append(was.items, l.items...), l.err}
 	}
-	for _, name := range []string{kindTenant, kindServer} {
-		k, _, _ := kindNamed(name)
-		all.Go(func() { note(name, c.list(ctx, k, 0)) })
+	var perVPC []kind
+	for _, k := range kindTable {
+		switch {
+		case k.onDemand && !asked[k.name]:
+		case k.name == kindTenant, k.name == kindServer, k.onDemand && !k.inVPC:
+			all.Go(func() { note(k.name, c.list(ctx, k, 0)) })
+		case k.inVPC && !k.inTree:
+			perVPC = append(perVPC, k)
+		}
 	}
 	all.Go(func() {
 		vpc, _, _ := kindNamed(kindVPC)
@@ -47,7 +54,13 @@ func (c *Controller) look(ctx context.Context) *survey {
 		note(kindVPC, vpcs)
 		note(kindAllocation, listed{err: vpcs.err})
 		note(kindSubnet, listed{err: vpcs.err})
+		for _, k := range perVPC {
+			note(k.name, listed{err: vpcs.err})
+		}
 		for _, v := range vpcs.items {
+			for _, k := range perVPC {
+				all.Go(func() { note(k.name, c.list(ctx, k, v.id())) })
+			}
 			all.Go(func() {
 				tree := c.ipam(ctx, v.id())
 				note(kindAllocation, ofType(tree, kindAllocation, v.id()))
@@ -81,14 +94,20 @@ func (s *survey) failed(ctx context.Context) error {
 
 // list reads all objects of a kind; those in VPCs of one VPC.
 func (c *Controller) list(ctx context.Context, k kind, vpc int64) listed {
-	if k.inVPC {
+	if k.inTree {
 		return ofType(c.ipam(ctx, vpc), k.name, vpc)
 	}
 	path := k.path
 	if k.list != "" {
 		path = k.list
 	}
-	return c.read(ctx, path)
+	if !k.inVPC {
+		return c.formed(ctx, k, c.read(ctx, path))
+	}
+	l := c.formed(ctx, k, c.read(ctx, path+"?filterByVpc="+decimal(vpc)))
+	// A controller that does not know the filter would list all of them each time.
+	l.items = slices.DeleteFunc(l.items, func(o item) bool { return o.ref("vpc").id() != vpc })
+	return l
 }
 
 func (c *Controller) read(ctx context.Context, path string) listed {

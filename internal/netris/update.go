@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"millwright.dev/millwright/internal/kinds"
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
@@ -26,7 +27,7 @@ func (w *write) update(ctx context.Context) (item, error) {
 			return nil, fmt.Errorf("%w: it is gone", target.ErrHeld)
 		}
 		body, err := w.changedBody(ctx, o)
-		if err != nil || body == nil {
+		if err != nil || body == nil || provisioning(o) {
 			return o, err
 		}
 		if attempt == attempts {
@@ -58,7 +59,7 @@ func (w *write) changedBody(ctx context.Context, o item) (map[string]any, error)
 		body := w.k.back(o)
 		body["tags"] = anys(w.unmarked(o.tags()))
 		w.want = nil
-		return body, nil
+		return w.put(body), nil
 	}
 	if err := w.mayChange(w.k, w.change.ID, o, w.want); err != nil {
 		return nil, err
@@ -71,13 +72,25 @@ func (w *write) changedBody(ctx context.Context, o item) (map[string]any, error)
 		return nil, err
 	}
 	body := w.k.back(o)
+	keys := kinds.Of(w.change.ID).Keys
 	for field, v := range set {
-		body[field] = v
+		body[field] = laidOver(v, body[field], keys[field])
 	}
 	if w.k.tagged {
 		body["tags"] = w.tags(o, w.change.ID, w.want)
 	}
-	return body, nil
+	return w.put(body), nil
+}
+
+// put is a body without what only a POST takes, and with what follows from the rest of it.
+func (w *write) put(body map[string]any) map[string]any {
+	for _, field := range w.k.posted {
+		delete(body, field)
+	}
+	if w.k.fill != nil {
+		w.k.fill(body)
+	}
+	return body
 }
 
 // mayChange holds an update that would touch what cannot change in place: sent, it would be ignored in

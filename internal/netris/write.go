@@ -99,7 +99,7 @@ func (w *write) confirm(ctx context.Context, data any) (item, error) {
 func (w *write) byRemote(ctx context.Context, remote string) ([]item, error) {
 	listed := listed{}
 	if w.k.byID {
-		listed = w.read(ctx, w.k.path+"/"+remote)
+		listed = w.formed(ctx, w.k, w.read(ctx, w.k.path+"/"+remote))
 		if hasStatus(listed.err, http.StatusNotFound) {
 			return nil, nil
 		}

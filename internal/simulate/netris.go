@@ -20,15 +20,20 @@ type NetrisOptions struct {
 	// that the agent allots from (default 0x100 to 0x7ffe, both inclusive).
 	UFM                 string
 	PKeyFirst, PKeyLast int
-	Version             string        // buildVersion, default 4.15.0
-	Provisioning        time.Duration // until a change of V-Nets takes effect, default 20 s
-	AgentLoop           time.Duration // the UFM agent's interval, default 10 s
-	SessionLife         time.Duration // default 24 h
+	// Ports are the switch ports that there are beside those of servers, as "swp5@leaf1".
+	Ports []string
+	// Profiles are the inventory profiles of switches that there are; all have RoCE on.
+	Profiles     []string
+	Version      string        // buildVersion, default 4.15.0
+	Provisioning time.Duration // until a change of V-Nets takes effect, default 20 s
+	AgentLoop    time.Duration // the UFM agent's interval, default 10 s
+	SessionLife  time.Duration // default 24 h
 }
 
 // Netris is a simulated Netris controller with its UFM agent. It serves the REST API below /api, as
-// the vendor's documents describe it, for tenants, VPCs, IPAM, servers, V-Nets, server clusters and
-// the PKey ledger; its rules are [NetrisRules]. A cluster's dedicated members have its name in
+// the vendor's documents describe it, for tenants, VPCs and their peerings, IPAM, DHCP options, servers,
+// V-Nets, NAT, load balancers, ACLs, server clusters, inventory profiles (to read) and the ledgers of
+// PKeys and NVLink partitions; its rules are [NetrisRules]. A cluster's dedicated members have its name in
 // [Machine].Membership, once the change that made them so has taken effect.
 type Netris struct {
 	site    *Site
@@ -48,9 +53,16 @@ type Netris struct {
 	vnets       netrisTable[*netrisVNet]
 	templates   netrisTable[*netrisTemplate]
 	clusters    netrisTable[*netrisCluster]
+	options     netrisTable[*netrisOptionSet]
+	peerings    netrisTable[*netrisPeering]
+	nats        netrisTable[*netrisNAT]
+	balancers   netrisTable[*netrisBalancer]
+	acls        netrisTable[*netrisACL]
+	profiles    netrisTable[*netrisProfile]
 	defaultVPC  int
 
 	ledger       []*netrisLedgerEntry
+	nvlink       []*netrisNVLinkEntry
 	agentPending bool
 }
 
@@ -59,6 +71,7 @@ const (
 	netrisSiteID      = 22
 	netrisAdminID     = 1
 	netrisSystemVPCID = 1
+	netrisOptionsID   = 21 // the default set of DHCP options
 )
 
 // NewNetris is a controller with the tenant Admin, the system's VPC, one site and opts.Servers. It
@@ -82,6 +95,11 @@ func NewNetris(site *Site, opts NetrisOptions) *Netris {
 			Tenant: netrisRef{ID: netrisAdminID}, Site: netrisRef{ID: netrisSiteID}}, netrisStamps: netrisNow()}
 		guids := netrisGUIDs(n.servers.add(server))
 		server.CustomData = &guids
+	}
+	n.options.next, n.peerings.next, n.nats.next, n.balancers.next, n.acls.next, n.profiles.next = netrisOptionsID, 1, 1, 1, 1, 1
+	n.options.add(&netrisOptionSet{netrisOptionSetBody{Name: "Default", LeaseTime: 86400}, netrisNow()})
+	for _, name := range opts.Profiles {
+		n.profiles.add(&netrisProfile{name: name, roce: true})
 	}
 	n.handler = site.Wire("netris", opts.SiteName, n.routes())
 	return n
@@ -152,6 +170,20 @@ func (n *Netris) routes() http.Handler {
 	route(2, "PUT /api/v2/server-cluster/{id}/{state}", n.setClusterState)
 
 	route(2, "GET /api/v2/pkeyledger", n.listLedger)
+	route(2, "GET /api/v2/nvlinkledger", n.listNVLink)
+	route("2", "GET /api/inventoryProfiles", n.listProfiles)
+	crud := func(version any, path string, list, create, get, update, remove netrisHandler) {
+		route(version, "GET "+path, list)
+		route(version, "POST "+path, create)
+		route(version, "GET "+path+"/{id}", get)
+		route(version, "PUT "+path+"/{id}", update)
+		route(version, "DELETE "+path+"/{id}", remove)
+	}
+	crud(2, "/api/v2/dhcp-option-set", n.listOptions, n.createOptions, n.getOptions, n.updateOptions, n.deleteOptions)
+	crud("2", "/api/v2/vpc-peering", n.listPeerings, n.createPeering, n.getPeering, n.updatePeering, n.deletePeering)
+	crud(2, "/api/v2/nat", n.listNATs, n.createNAT, n.getNAT, n.updateNAT, n.deleteNAT)
+	crud(2, "/api/v2/l4lb", n.listBalancers, n.createBalancer, n.getBalancer, n.updateBalancer, n.deleteBalancer)
+	crud("v2", "/api/v2/acl", n.listACLs, n.createACL, n.getACL, n.updateACL, n.deleteACL)
 	return mux
 }
 

@@ -18,10 +18,11 @@ const (
 	// NetrisTagCharset: a tag consists of letters, digits and the characters _ = - . only.
 	NetrisTagCharset Rule = "netris.tag-charset"
 
-	// NetrisListDefaultVPC: a list of V-Nets or of IPAM without filterByVpc shows the default VPC
-	// only. Off, it shows all VPCs.
+	// NetrisListDefaultVPC: a list of V-Nets, IPAM, NAT rules, load balancers or ACLs without filterByVpc
+	// shows the default VPC only. That is documented for the first two, and taken to hold for the others.
+	// Off, it shows all VPCs.
 	NetrisListDefaultVPC Rule = "netris.list-default-vpc"
-	// NetrisVPCFallback: an allocation, subnet or V-Net created without a vpc lands in the default
+	// NetrisVPCFallback: an allocation, subnet, V-Net, NAT rule, load balancer or ACL created without a vpc lands in the default
 	// VPC. Off, it lands in the VPC that was made last, which is what a careless caller had in mind.
 	NetrisVPCFallback Rule = "netris.vpc-fallback"
 	// NetrisSystemVPC: VPC 1 is the system's and cannot be deleted, nor can the default VPC.
@@ -53,9 +54,26 @@ const (
 	// server cluster makes such a subnet where there is none, but does not mend one of another purpose.
 	NetrisGatewaySubnet Rule = "netris.gateway-subnet"
 	// NetrisDeleteInUse: what something else needs is not deleted (400): a tenant that owns anything, a
-	// VPC with resources, an allocation with subnets, a subnet with a gateway, a template with clusters,
+	// VPC with resources or a peering, a set of DHCP options that a gateway hands out, an allocation with subnets, a subnet with a gateway, a template with clusters,
 	// a server in a cluster, a V-Net of a cluster, a cluster with servers.
 	NetrisDeleteInUse Rule = "netris.delete-in-use"
+
+	// NetrisForms: some fields are shown in another form than they are written in, and a body that has
+	// them as they are shown is refused (400): a V-Net port's state and a NAT rule's action, protocol and
+	// state, which come with labels; a load balancer's health check. That the forms differ is documented,
+	// the refusal is not.
+	NetrisForms Rule = "netris.forms"
+	// NetrisDefaultOptions: the default set of DHCP options cannot be deleted.
+	NetrisDefaultOptions Rule = "netris.default-options"
+	// NetrisPublicSubnet: the public address of a NAT rule lies in a subnet of the system's VPC whose
+	// purpose is nat, that of a load balancer in one for load-balancer.
+	NetrisPublicSubnet Rule = "netris.public-subnet"
+	// NetrisNoMasquerade: the action MASQUERADE is refused; it was removed in 4.14.0.
+	NetrisNoMasquerade Rule = "netris.no-masquerade"
+	// NetrisBalancerName: a load balancer's name is unique.
+	NetrisBalancerName Rule = "netris.balancer-name"
+	// NetrisCreated: a peering that was made is answered 201. Off, 200 as everywhere else.
+	NetrisCreated Rule = "netris.created"
 
 	// NetrisTemplateKeys: a template's stanza has exactly the keys that its type asks for and allows.
 	NetrisTemplateKeys Rule = "netris.template-keys"
@@ -80,8 +98,8 @@ const (
 	// NetrisBusy: what is provisioning takes no PUT and no DELETE (400). It is documented that it should
 	// get none, not what it would answer. Off, the newest PUT wins.
 	NetrisBusy Rule = "netris.busy"
-	// NetrisLedgerLags: the UFM agent looks every NetrisOptions.AgentLoop, so the PKey ledger follows a
-	// cluster's members some time after the cluster is active.
+	// NetrisLedgerLags: the UFM and NVLink agents look every NetrisOptions.AgentLoop, so the ledgers follow
+	// a cluster's members some time after the cluster is active.
 	NetrisLedgerLags Rule = "netris.ledger-lags"
 )
 
@@ -93,6 +111,7 @@ func NetrisRules() []Rule {
 		NetrisPutReplaces, NetrisCreateOnly, NetrisCustomData, NetrisShowCustom,
 		NetrisTenantName, NetrisVNetName, NetrisAllocationOverlap, NetrisSubnetInAllocation,
 		NetrisGatewaySubnet, NetrisDeleteInUse,
+		NetrisForms, NetrisDefaultOptions, NetrisPublicSubnet, NetrisNoMasquerade, NetrisBalancerName, NetrisCreated,
 		NetrisTemplateKeys, NetrisTemplateFrozen,
 		NetrisClusterLocked, NetrisDedicatedOnce, NetrisSharedOrDedicated, NetrisServerOwner,
 		NetrisAsync, NetrisBusy, NetrisLedgerLags,

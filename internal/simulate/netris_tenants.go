@@ -112,6 +112,11 @@ func (n *Netris) tenantUse(id int) string {
 			return "the V-Net " + v.Name
 		}
 	}
+	for _, b := range n.balancers.all() {
+		if b.Tenant.ID == id {
+			return "the load balancer " + b.Name
+		}
+	}
 	for _, c := range n.clusters.all() {
 		if c.Admin.ID == id {
 			return "the server cluster " + c.Name

@@ -41,7 +41,7 @@ func (n *Netris) listLedger(call *netrisCall) (any, error) {
 	return list, nil
 }
 
-// wakeAgent lets the UFM agent look at the clusters in its next round.
+// wakeAgent lets the UFM and NVLink agents look at the clusters in their next round.
 func (n *Netris) wakeAgent() {
 	if n.agentPending {
 		return
@@ -50,6 +50,7 @@ func (n *Netris) wakeAgent() {
 	n.later(n.opts.AgentLoop, NetrisLedgerLags, func() {
 		n.agentPending = false
 		n.runAgent()
+		n.runNVLink()
 	})
 }
 

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 )
 
@@ -37,8 +38,13 @@ func (n *Netris) checkVNet(id int, in *netrisVNetBody) error {
 	if in.L3VPN && len(in.Gateways) > 0 {
 		return netrisRefuse("gateways", "an L3VPN V-Net has no gateways")
 	}
-	for _, g := range in.Gateways {
-		if err := n.checkGateway(in.VPC.ID, g.Prefix); err != nil {
+	for i := range in.Gateways {
+		if err := n.checkGateway(in.VPC.ID, &in.Gateways[i]); err != nil {
+			return err
+		}
+	}
+	for i := range in.Ports {
+		if err := n.checkPort(&in.Ports[i]); err != nil {
 			return err
 		}
 	}
@@ -60,15 +66,48 @@ func (n *Netris) checkVNetName(id int, name string) error {
 	return n.checkName(name)
 }
 
-func (n *Netris) checkGateway(vpc int, gateway string) error {
-	p, err := netip.ParsePrefix(gateway)
+func (n *Netris) checkGateway(vpc int, g *netrisGateway) error {
+	p, err := netip.ParsePrefix(g.Prefix)
 	if err != nil {
-		return netrisRefuse("gateways", "%q is no address with a prefix length", gateway)
+		return netrisRefuse("gateways", "%q is no address with a prefix length", g.Prefix)
 	}
 	subnet := n.subnetFor(vpc, p)
 	if n.site.Rule(NetrisGatewaySubnet) && (subnet == nil || subnet.Purpose != "common") {
-		return netrisRefuse("gateways", "the VPC has no common subnet for the gateway %s", gateway)
+		return netrisRefuse("gateways", "the VPC has no common subnet for the gateway %s", g.Prefix)
 	}
+	if !g.DHCPEnabled {
+		return nil
+	}
+	if g.DHCP == nil {
+		g.DHCP = &netrisDHCP{}
+	}
+	if g.DHCP.Start == "" {
+		g.DHCP.Start, g.DHCP.End = p.Addr().Next().String(), netrisAdd(p.Masked().Addr(), 1, p.Bits()).Prev().Prev().String()
+	}
+	if g.DHCP.OptionSet == (netrisRef{}) {
+		g.DHCP.OptionSet.ID = netrisOptionsID
+	}
+	return n.options.resolve("optionSet", &g.DHCP.OptionSet, n.refByName())
+}
+
+// netrisPortID is the id of the first of NetrisOptions.Ports.
+const netrisPortID = 501
+
+// checkPort finds a port by its id or, where that is 0, by its name.
+func (n *Netris) checkPort(p *netrisPort) error {
+	if p.ID == 0 {
+		p.ID = slices.Index(n.opts.Ports, p.Name) + netrisPortID
+	}
+	if p.ID < netrisPortID || p.ID >= netrisPortID+len(n.opts.Ports) {
+		return netrisRefuse("ports", "there is no port %q with the id %d", p.Name, p.ID)
+	}
+	if p.VLAN == "" {
+		return netrisRefuse("ports", "the port %q has no vlan", p.Name)
+	}
+	if err := n.checkWord("ports", p.State, "active", "disabled"); err != nil {
+		return err
+	}
+	p.State.labelled = false
 	return nil
 }
 

@@ -117,7 +117,7 @@ func (n *Netris) deleteVPC(call *netrisCall) (any, error) {
 	if (call.id == netrisSystemVPCID || call.id == n.defaultVPC) && n.site.Rule(NetrisSystemVPC) {
 		return nil, netrisRefuse("id", "the system's VPC and the default VPC cannot be deleted")
 	}
-	inUse := len(n.inVPC(call.id)) > 0
+	inUse := len(n.inVPC(call.id)) > 0 || n.peered(call.id) || n.servedFrom(call.id)
 	for _, c := range n.clusters.all() {
 		inUse = inUse || c.VPC.ID == call.id
 	}
@@ -147,6 +147,26 @@ func (n *Netris) inVPC(id int) map[string][]netrisRef {
 		}
 	}
 	return found
+}
+
+// servedFrom reports whether something lies in a VPC that its resources answer does not tell of.
+func (n *Netris) servedFrom(id int) bool {
+	for _, r := range n.nats.all() {
+		if r.VPC.ID == id {
+			return true
+		}
+	}
+	for _, b := range n.balancers.all() {
+		if b.VPC.ID == id {
+			return true
+		}
+	}
+	for _, a := range n.acls.all() {
+		if a.VPC.ID == id {
+			return true
+		}
+	}
+	return false
 }
 
 func (n *Netris) vpcResources(call *netrisCall) (any, error) {

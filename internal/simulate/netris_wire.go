@@ -88,6 +88,9 @@ func (n *Netris) handleOnce(call *netrisCall, handle netrisHandler) (any, error)
 // netrisAnswer writes the envelope that every answer comes in.
 func netrisAnswer(w http.ResponseWriter, version, data any, message string, err error) {
 	status, fields := http.StatusOK, map[string]string{}
+	if made, ok := data.(netrisMade); ok {
+		status, data = http.StatusCreated, netrisRef(made)
+	}
 	if refusal := (*netrisError)(nil); errors.As(err, &refusal) {
 		status, message, data = refusal.status, refusal.message, nil
 		maps.Copy(fields, refusal.fields)
@@ -128,6 +131,58 @@ type netrisRef struct {
 	Name string `json:"name,omitempty"`
 }
 
+// netrisMade is what was made, where the answer is 201.
+type netrisMade netrisRef
+
+// netrisWord is a word that some kinds show with a label.
+type netrisWord struct {
+	text     string
+	labelled bool // it came as it is shown
+}
+
+// UnmarshalJSON takes a word, or an object with its value.
+func (w *netrisWord) UnmarshalJSON(b []byte) error {
+	var shown struct {
+		Value string `json:"value"`
+	}
+	*w = netrisWord{}
+	if err := json.Unmarshal(b, &w.text); err == nil {
+		return nil
+	}
+	w.labelled = true
+	err := json.Unmarshal(b, &shown)
+	w.text = shown.Value
+	return err
+}
+
+// MarshalJSON writes the word.
+func (w netrisWord) MarshalJSON() ([]byte, error) { return json.Marshal(w.text) }
+
+// checkWord refuses a word that came as it is shown, or that is none of those allowed.
+func (n *Netris) checkWord(property string, w netrisWord, allowed ...string) error {
+	if w.labelled && n.site.Rule(NetrisForms) {
+		return netrisRefuse(property, "%s must be a string", property)
+	}
+	if !slices.Contains(allowed, w.text) {
+		return netrisRefuse(property, "%s is one of %v, not %q", property, allowed, w.text)
+	}
+	return nil
+}
+
+// netrisNumber reads a number that may come as text.
+type netrisNumber int
+
+// UnmarshalJSON takes a number or text.
+func (m *netrisNumber) UnmarshalJSON(b []byte) error {
+	text := string(b)
+	if quoted, err := strconv.Unquote(text); err == nil {
+		text = quoted
+	}
+	number, err := strconv.Atoi(text)
+	*m = netrisNumber(number)
+	return err
+}
+
 // netrisStamps are the times of an object's creation and last change, in Unix milliseconds.
 type netrisStamps struct {
 	CreatedDate  int64 `json:"createdDate"`
@@ -155,6 +210,15 @@ func (t *netrisTable[T]) add(row T) int {
 	t.rows[id] = row
 	t.next++
 	return id
+}
+
+// at is the row that the request's path names.
+func (t *netrisTable[T]) at(call *netrisCall) (T, error) {
+	row, ok := t.rows[call.id]
+	if !ok {
+		return row, netrisNotFound("Not found.")
+	}
+	return row, nil
 }
 
 // all goes through the rows in the order of their ids.
