@@ -73,6 +73,7 @@ func netrisRun(t *testing.T, opts NetrisOptions, test func(*netrisWorld)) {
 			opts.Servers = append(opts.Servers, name)
 		}
 		opts.Username, opts.Password, opts.SiteName = "agent", "secret", "dc1"
+		opts.Ports = []string{"swp5@leaf1", "swp6@leaf1"}
 		w := &netrisWorld{t: t, site: site, netris: NewNetris(site, opts)}
 		w.client = &http.Client{Transport: netrisDirect{w.netris}}
 		w.login()
