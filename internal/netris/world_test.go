@@ -63,6 +63,7 @@ func newWorld(t *testing.T, options ...func(*simulate.NetrisOptions)) *world {
 		o.Servers = append(o.Servers, name)
 		w.site.AddMachine(name)
 	}
+	o.Ports, o.Profiles = []string{"swp5@leaf1", "swp6@leaf1"}, []string{"ew-roce"}
 	for _, option := range options {
 		option(&o)
 	}
@@ -139,14 +140,18 @@ func (w *world) call(method, path string, body any) (int, any) {
 func (w *world) do(method, path string, body any) any {
 	w.t.Helper()
 	status, data := w.call(method, path, body)
-	require.Equal(w.t, http.StatusOK, status, "%s %s: %v", method, path, data)
+	require.Equal(w.t, 2, status/100, "%s %s: %v", method, path, data)
 	return data
 }
 
-// made does a POST and returns the id of what it made.
+// made does a POST and returns the id of what it made, from either form of the answer.
 func (w *world) made(path string, body any) int {
 	w.t.Helper()
-	return int(w.do(http.MethodPost, path, body).(map[string]any)["id"].(float64))
+	data := w.do(http.MethodPost, path, body)
+	if list, ok := data.([]any); ok {
+		data = list[0]
+	}
+	return int(data.(map[string]any)["id"].(float64))
 }
 
 // named is the object of that name in a list, with ok false if there is none.
