@@ -108,10 +108,7 @@ func one(address string) string {
 
 // anywhere is every address of the family of an address.
 func anywhere(address string) string {
-	if a, err := netip.ParseAddr(address); err == nil && a.Is6() {
-		return "::/0"
-	}
-	return "0.0.0.0/0"
+	return map[string]string{"ipv4": "0.0.0.0/0", "ipv6": "::/0"}[family(address)]
 }
 
 func (r *renderer) balancer(c cluster, vpc state.ID, n string, b *fleet.Balancer) {

@@ -1,6 +1,8 @@
 package render
 
 import (
+	"net/netip"
+
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/state"
 )
@@ -28,15 +30,14 @@ func (r *renderer) vnet(o owner, name, field string, v *fleet.VNet) {
 	where := source("site/"+o.site.Name).of("netris.site", o.site.Netris.Site)
 	admin := source("site/"+o.site.Name).of("netris.adminTenant", o.site.Netris.AdminTenant)
 	tree := fields{
-		"name":     s.because(field, "with its owner's name before it", name),
-		"sites":    list(named(where)),
-		"tenant":   named(admin),
-		"vpc":      named(o.vpc),
-		"l3vpn":    s.because(field+".type", "routed, or one Ethernet segment", v.Type == fleet.VNetL3),
-		"ipFamily": s.fixed("ipv4"),
-		"state":    s.because(field+".enabled", "as a word", map[bool]string{true: "active", false: "disabled"}[v.Enabled]),
-		"ports":    switchPorts(s, field+".ports", v.Ports),
-		"tags":     s.fixed([]any{}),
+		"name":   s.because(field, "with its owner's name before it", name),
+		"sites":  list(named(where)),
+		"tenant": named(admin),
+		"vpc":    named(o.vpc),
+		"l3vpn":  s.because(field+".type", "routed, or one Ethernet segment", v.Type == fleet.VNetL3),
+		"state":  s.because(field+".enabled", "as a word", map[bool]string{true: "active", false: "disabled"}[v.Enabled]),
+		"ports":  switchPorts(s, field+".ports", v.Ports),
+		"tags":   s.fixed([]any{}),
 	}
 	// What is left to Netris is not named, so that what it chose is never compared.
 	if v.VLAN != 0 {
@@ -49,6 +50,7 @@ func (r *renderer) vnet(o owner, name, field string, v *fleet.VNet) {
 	if v.Gateway != nil {
 		on = []state.ID{r.gatewaySubnet(o, name, field+".gateway", v.Gateway)}
 		tree["gateways"] = list(gateway(s, field+".gateway", o.site.Name, v.Gateway))
+		tree["ipFamily"] = s.because(field+".gateway.address", "of its family", family(v.Gateway.Address))
 		if d := v.Gateway.DHCP; d != nil && d.Options != "" {
 			on = append(on, netrisID(o.site.Name, "dhcp-option-set", o.site.Name+"-"+d.Options))
 		}
@@ -56,6 +58,14 @@ func (r *renderer) vnet(o owner, name, field string, v *fleet.VNet) {
 		tree["gateways"] = s.fixed([]any{})
 	}
 	r.addNetris(o.site.Name, "vnet", name, s, tree, on...)
+}
+
+// family is that of an address, in Netris's words.
+func family(address string) string {
+	if a, err := netip.ParseAddr(address); err == nil && a.Is6() {
+		return "ipv6"
+	}
+	return "ipv4"
 }
 
 // gatewaySubnet renders the subnet of a gateway: Netris wants it to be there first.
