@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -115,4 +116,29 @@ func TestRenderingAgainIsRenderingAfresh(t *testing.T) {
 		last = want
 	}
 	require.Greater(t, changed, 30, "the edits hardly change anything")
+}
+
+// A peering goes with either of its tenants, although only one of them renders it.
+func TestPeersAreRenderedAgain(t *testing.T) {
+	var again render.Renderer
+	joined := func(f *fleet.Fleet) bool {
+		set, found := again.Render(t.Context(), f, render.Inputs{})
+		require.Empty(t, found)
+		require.Equal(t, dump(mustRender(t, f, render.Inputs{})), dump(set))
+		for o := range set.All() {
+			if o.ID.Kind == "vpc-peering" {
+				return true
+			}
+		}
+		return false
+	}
+	f := networked()
+	require.True(t, joined(f))
+	without := &fleet.Fleet{Platform: f.Platform, Policy: f.Policy, Sites: f.Sites, Classes: f.Classes, Images: f.Images, Machines: f.Machines,
+		Segments: f.Segments, Stacks: f.Stacks, Tenants: maps.Clone(f.Tenants), Allocation: f.Allocation}
+	leaving := *f.Tenants["globex"]
+	leaving.Retired = true
+	without.Tenants["globex"] = &leaving
+	require.False(t, joined(without))
+	require.True(t, joined(f))
 }

@@ -219,7 +219,9 @@ func (c *checker) netrisNames() {
 		twice(s.Site, "subnet", n, Query{address("segment", n), ""})
 	}
 	for n, s := range All(c.f.Sites) {
-		at := func(path ...string) Query { return Query{address("site", n), joinPath(append([]string{"network"}, path...)...)} }
+		at := func(path ...string) Query {
+			return Query{address("site", n), joinPath(append([]string{"network"}, path...)...)}
+		}
 		for pn := range All(s.Network.Public) {
 			twice(n, "subnet", n+"-"+pn, at("public", pn))
 		}

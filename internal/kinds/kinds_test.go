@@ -28,6 +28,7 @@ func TestWhatCarriesTenantsIsProtected(t *testing.T) {
 		"kubernetes/acme.train/CustomResourceDefinition.apiextensions.k8s.io/widgets.example.com",
 		"netris/dc1/servercluster/acme-train",
 		"netris/dc1/vpc/acme",
+		"netris/dc1/vnet/acme-storage",
 	} {
 		require.True(t, Of(id(t, address)).Protected, address)
 	}
@@ -35,7 +36,8 @@ func TestWhatCarriesTenantsIsProtected(t *testing.T) {
 
 // Letting go of a host or of a BMC's settings leaves them as they are: deleting a host wipes it.
 func TestSomeThingsAreLeftNotDeleted(t *testing.T) {
-	for _, address := range []string{host, "redfish/gpu-001/bios", "redfish/gpu-001/ntp", "netris/dc1/server/gpu-001"} {
+	for _, address := range []string{host, "redfish/gpu-001/bios", "redfish/gpu-001/ntp", "netris/dc1/server/gpu-001",
+		"netris/dc1/inventory-profile/ew-roce"} {
 		require.Equal(t, Leave, Of(id(t, address)).Release, address)
 	}
 	require.Equal(t, Delete, Of(id(t, host+"/pool/acme/train/h100")).Release, "a label is only a label")
@@ -124,5 +126,30 @@ func TestPathsInTablesParse(t *testing.T) {
 			}
 		}
 		require.NotEmpty(t, table.Release, "%s says nothing of being let go", name)
+	}
+}
+
+// What lets traffic in and out, or keeps it, is not changed in passing; a comment is.
+func TestNetworkChangesTouchTraffic(t *testing.T) {
+	impact := func(address, field string) Impact {
+		path, err := state.ParsePath(field)
+		require.NoError(t, err)
+		return Of(id(t, address)).Changed(path, "a", "b", state.LiveObject{})
+	}
+	for address, fields := range map[string][]string{
+		"netris/dc1/vnet/acme-storage": {"vlan", "state", "gateways[0].prefix", "ports[1].name"},
+		"netris/dc1/nat/acme-egress":   {"snatToIP"},
+		"netris/dc1/l4lb/acme-api":     {"backendIps"},
+		"netris/dc1/acl/acme-no-ssh":   {"action"},
+	} {
+		for _, field := range fields {
+			require.Equal(t, Network, impact(address, field), "%s %s", address, field)
+		}
+		require.Equal(t, Network, Of(id(t, address)).Removed, address)
+	}
+	require.Equal(t, None, impact("netris/dc1/vnet/acme-storage", "tags"))
+	require.Equal(t, None, impact("netris/dc1/acl/acme-no-ssh", "comment"))
+	for _, address := range []string{"netris/dc1/vpc-peering/a-to-b", "netris/dc1/acl/acme-no-ssh"} {
+		require.Equal(t, Network, Of(id(t, address)).Created, address)
 	}
 }

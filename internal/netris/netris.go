@@ -1,5 +1,6 @@
-// Package netris reads and writes one Netris controller over its REST API: tenants, VPCs, address
-// space, server-cluster templates, server clusters and their members. Begin with [New]. Desired trees
+// Package netris reads and writes one Netris controller over its REST API: tenants, VPCs and their
+// peerings, address space, V-Nets, NAT, load balancers, ACLs, server-cluster templates, server clusters
+// and their members. Begin with [New]. Desired trees
 // have the controller's own field names and name other objects by name ({name: "acme"}); the package
 // resolves names to the ids that the controller wants. It knows no fleet, no plan's making and no policy.
 //
