@@ -11,10 +11,12 @@ func (r *renderer) siteNetworks() {
 	for n, s := range fleet.All(r.fleet.Sites) {
 		from := source("site/" + n)
 		o := owner{site: s, source: from, vpc: from.of("network.vpc", s.Network.VPC), prefix: n}
+		outside := o
+		outside.vpc = from.of("network.systemVPC", s.Network.SystemVPC)
 		for pn, p := range fleet.All(s.Network.Public) {
 			field, name := key("network.public", pn), n+"-"+pn
-			allocation := r.allocation(o, name, field+".network", p.Network)
-			r.subnet(o, name, p.Use, from.of(field+".network", p.Network), from.fixed(""), allocation)
+			allocation := r.allocation(outside, name, field+".network", p.Network)
+			r.subnet(outside, name, p.Use, from.of(field+".network", p.Network), from.fixed(""), allocation)
 		}
 		for dn, d := range fleet.All(s.Network.DHCP) {
 			r.optionSet(n, from, key("network.dhcp", dn), n+"-"+dn, d)

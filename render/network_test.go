@@ -16,7 +16,7 @@ func networked() *fleet.Fleet {
 	f := small()
 	site := f.Sites["dc1"]
 	site.Network = fleet.SiteNetwork{
-		VPC: "VPC-1",
+		SystemVPC: "VPC-1", VPC: "VPC-1",
 		Public: map[string]*fleet.PublicNetwork{
 			"edge":  {Network: "203.0.113.0/26", Use: fleet.PublicNAT},
 			"front": {Network: "203.0.113.64/26", Use: fleet.PublicBalancer},

@@ -26,12 +26,15 @@ func (c *checker) reach() {
 		}
 		if s.Egress != nil {
 			public(s.Egress.Address, PublicNAT, Query{e, "egress.address"})
+			c.oneFamily("MW245", Query{e, "egress.address"}, "the public address", s.Egress.Address, "the segment's network", s.NorthSouth.Network)
 		}
 		for pn, p := range All(s.Publish) {
 			in := joinPath("publish", pn)
 			public(p.Address, PublicNAT, Query{e, in + ".address"})
 			c.front(s.Site, p.Address, p.Protocol, p.Port, Query{e, in + ".port"}, fronts)
 			c.inside(n, s, p.To, Query{e, in + ".to.address"})
+			c.oneFamily("MW245", Query{e, in + ".from"}, "callers", p.From, "the public address", p.Address)
+			c.oneFamily("MW245", Query{e, in + ".to.address"}, "the target", p.To.Address, "the public address", p.Address)
 		}
 		for bn, b := range All(s.Balancers) {
 			in := joinPath("balancer", bn)
@@ -96,6 +99,13 @@ func (c *checker) front(site, text, protocol string, port int, at Query, fronts 
 	fronts[key] = at
 }
 
+// oneFamily: what is translated into each other, or compared with one packet, is of one family.
+func (c *checker) oneFamily(code string, at Query, what, one, otherwise, other string) {
+	if six := strings.Contains(one, ":"); six != strings.Contains(other, ":") {
+		c.report(code, at, fmt.Sprintf("%s %s and %s %s are not both IPv4 or both IPv6", what, one, otherwise, other), `anywhere is "0.0.0.0/0" for IPv4 and "::/0" for IPv6`)
+	}
+}
+
 // inside: an address that something is sent on to is a host's in one of the segment's own networks.
 func (c *checker) inside(name string, s *Segment, to SegmentPort, at Query) {
 	subnets := []string{s.NorthSouth.Subnet}
@@ -149,6 +159,7 @@ func (f *Fleet) agreed(a, b string) bool {
 func (c *checker) acls(name string, s *Segment) {
 	ours := c.f.TenantOf(name)
 	for rn, r := range All(s.ACLs) {
+		c.oneFamily("MW244", Query{address("segment", name), joinPath("acl", rn)}, "the source", r.Source.Network, "the destination", r.Destination.Network)
 		for _, end := range []struct {
 			field string
 			ACLEnd

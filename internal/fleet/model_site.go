@@ -28,13 +28,14 @@ type ObserveOnly struct {
 // SiteNetwork is what a site's network has beside segments; schema/site_network.cue documents the
 // fields.
 type SiteNetwork struct {
-	VLANs  Range                     `json:"vlans"`
-	VXLANs Range                     `json:"vxlans"`
-	VPC    string                    `json:"vpc"` // in Netris, of the site's own networks and public addresses
-	Public map[string]*PublicNetwork `json:"public"`
-	DHCP   map[string]*DHCPOptions   `json:"dhcp"`
-	VNets  map[string]*VNet          `json:"vnet"`
-	Fabric map[string]*FabricProfile `json:"fabric"`
+	VLANs     Range                     `json:"vlans"`
+	VXLANs    Range                     `json:"vxlans"`
+	SystemVPC string                    `json:"systemVPC"` // of public addresses
+	VPC       string                    `json:"vpc"`       // of the site's own networks
+	Public    map[string]*PublicNetwork `json:"public"`
+	DHCP      map[string]*DHCPOptions   `json:"dhcp"`
+	VNets     map[string]*VNet          `json:"vnet"`
+	Fabric    map[string]*FabricProfile `json:"fabric"`
 }
 
 // Range is a range of numbers, both ends included.

@@ -3,7 +3,6 @@ package netris
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 
@@ -79,5 +78,3 @@ func (k kind) back(o item) map[string]any {
 	})
 	return body
 }
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
