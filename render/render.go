@@ -6,8 +6,10 @@
 //
 //	metal3.go    the hosts of machines, their firmware settings, and the label that offers a host to a pool
 //	redfish.go   what is set or watched on each machine's BMC
-//	platform.go  tenants, projects, node types and images in vCluster Platform
+//	platform.go  tenants and projects in vCluster Platform
+//	nodetypes.go the node provider with a node type for each pool, and the images that these use
 //	vcluster.go  each tenant cluster: its namespace, its instance, its vcluster.yaml
+//	pools.go     what a cluster's vcluster.yaml says of its pools
 //	netris.go    tenants, segments, server clusters and their members at each site's network controller,
 //	             with the files netris_*.go: templates, V-Nets, what is let in and out, the site's own
 //	stack.go     what is installed into tenant clusters, out of kustomize.go and helm.go

@@ -85,10 +85,6 @@ func (r *renderer) values(c cluster) state.Tree {
 		"cpu":    s.because(c.at("controlPlane.size"), "of one replica", size.cpu),
 		"memory": s.because(c.at("controlPlane.size"), "of one replica", size.memory),
 	})
-	pools := []state.Tree{}
-	for _, p := range c.pools {
-		pools = append(pools, r.staticPool(c, p))
-	}
 	base := node(fields{
 		"controlPlane": node(fields{
 			"distro": node(fields{"k8s": node(fields{
@@ -107,11 +103,8 @@ func (r *renderer) values(c cluster) state.Tree {
 			"serviceCIDR": s.of(c.at("networking.serviceCIDR"), c.Networking.ServiceCIDR),
 		}),
 		"privateNodes": node(fields{
-			"enabled": s.because(c.at("nodes"), "the tenant's own machines", true),
-			"autoNodes": list(node(fields{
-				"provider": source("platform").of("metal3.nodeProvider", r.fleet.Platform.Metal3.NodeProvider),
-				"static":   state.List(pools, state.Origin{Entity: string(s), Field: c.at("pool")}),
-			})),
+			"enabled":   s.because(c.at("nodes"), "the tenant's own machines", true),
+			"autoNodes": r.autoNodes(c),
 		}),
 		"platform":  node(fields{"project": s.fixed(c.tenant)}),
 		"telemetry": node(fields{"enabled": s.fixed(false)}),
@@ -119,36 +112,6 @@ func (r *renderer) values(c cluster) state.Tree {
 	over := s.deep(c.at("values"), c.Values)
 	r.reserved(c, over)
 	return r.overlay(c, base, over, c.at("values"))
-}
-
-// staticPool asks for as many machines as are allocated to a pool, of the pool's own node type.
-func (r *renderer) staticPool(c cluster, p fleet.PoolRef) state.Tree {
-	s := c.src()
-	pool := fields{
-		"name":     s.because(poolField(p, ""), "the pool's name", p.Name),
-		"quantity": s.because(poolField(p, "count"), "as many as are allocated", len(r.serving(p))),
-		"nodeTypeSelector": list(node(fields{
-			"property": s.fixed("vcluster.com/node-type"),
-			"operator": s.fixed("In"),
-			"values":   list(s.because(poolField(p, ""), "the pool's node type", p.NodeType())),
-		})),
-	}
-	var taints []state.Tree
-	for i, t := range p.Pool.Taints {
-		at := poolField(p, "taints") + state.Index(i)
-		taints = append(taints, node(fields{
-			"key":    s.of(at+".key", t.Key),
-			"value":  s.of(at+".value", t.Value),
-			"effect": s.of(at+".effect", t.Effect),
-		}))
-	}
-	if taints != nil {
-		pool["taints"] = list(taints...)
-	}
-	if len(p.Pool.Labels) > 0 {
-		pool["nodeLabels"] = node(s.labels(poolField(p, "labels"), p.Pool.Labels))
-	}
-	return node(pool)
 }
 
 // reservedValues are the keys of vcluster.yaml that `values` may not set, each with what to do
