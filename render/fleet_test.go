@@ -31,7 +31,7 @@ func small() *fleet.Fleet {
 		Classes: map[string]*fleet.Class{
 			"h100-8x": {
 				BIOS:     map[string]any{"SriovGlobalEnable": "Enabled", "NumaNodesPerSocket": int64(4), "Turbo.Mode": true},
-				BootMode: "UEFI", RootDeviceHints: &fleet.RootDeviceHints{DeviceName: "/dev/nvme0n1", MinSizeGigabytes: 800},
+				BootMode: "UEFI", RootDeviceHints: &fleet.DiskHints{DeviceName: "/dev/nvme0n1", MinSizeGigabytes: 800},
 				Sanitise: fleet.Sanitise{Cleaning: "metadata"}, Image: "ubuntu-noble-gpu", Cost: 1000,
 				Resources: map[string]string{"cpu": "192", "memory": "2048Gi", "nvidia.com/gpu": "8"},
 			},

@@ -2,7 +2,6 @@ package render
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"millwright.dev/millwright/internal/diag"
@@ -20,17 +19,15 @@ const (
 	labelPool   = labelPrefix + "pool"
 )
 
-const (
-	kindHost     = "BareMetalHost.metal3.io"
-	kindFirmware = "HostFirmwareSettings.metal3.io"
-)
+const kindHost = "BareMetalHost.metal3.io"
 
-// machine renders a machine: its host and firmware settings if Metal3 provisions it, the label that
-// offers it to the pool that it is allocated to, and what is set or watched on its BMC and known of it
-// to the network controller.
+// machine renders a machine: its host with what Metal3 is told of it if Metal3 provisions it, the label
+// that offers it to the pool that it is allocated to, and what is set or watched on its BMC and known
+// of it to the network controller.
 func (r *renderer) machine(name string, m *fleet.Machine) {
 	if m.Provisioning == fleet.ProvisioningMetal3 {
 		r.host(name, m)
+		r.dhcp(name, m)
 		r.firmware(name, m)
 		if p, ok := r.fleet.PoolOf(name); ok && r.fleet.Leaving(p.Tenant, p.Cluster) == "" {
 			r.offer(p, name)
@@ -87,9 +84,21 @@ func (r *renderer) host(name string, m *fleet.Machine) {
 		"automatedCleaningMode": class.of("sanitise.cleaning", cl.Sanitise.Cleaning),
 	}
 	if h := cl.RootDeviceHints; h != nil {
-		if hints := rootDeviceHints(class, h); len(hints) > 0 {
+		if hints := diskHints(class, "rootDeviceHints", *h); len(hints) > 0 {
 			spec["rootDeviceHints"] = node(hints)
 		}
+	}
+	if cl.RAID != nil {
+		spec["raid"] = raid(class, cl.RAID)
+	}
+	if cl.Architecture != "" {
+		spec["architecture"] = class.of("architecture", cl.Architecture)
+	}
+	if cl.Inspection == "disabled" {
+		spec["inspectionMode"] = class.of("inspection", cl.Inspection)
+	}
+	if m.Description != "" {
+		spec["description"] = machine.of("description", m.Description)
 	}
 	r.add(state.Object{
 		ID: r.hostID(name), Entity: string(machine),
@@ -117,58 +126,17 @@ func (r *renderer) metadata(s source, id state.ID, more fields) fields {
 	return m
 }
 
-func rootDeviceHints(class source, h *fleet.RootDeviceHints) fields {
-	hints := fields{}
-	for name, text := range map[string]string{
-		"deviceName": h.DeviceName, "hctl": h.HCTL, "model": h.Model, "vendor": h.Vendor, "wwn": h.WWN,
-	} {
-		if text != "" {
-			hints[name] = class.of("rootDeviceHints."+name, text)
-		}
-	}
-	if h.MinSizeGigabytes != 0 {
-		hints["minSizeGigabytes"] = class.of("rootDeviceHints.minSizeGigabytes", h.MinSizeGigabytes)
-	}
-	if h.Rotational != nil {
-		hints["rotational"] = class.of("rootDeviceHints.rotational", *h.Rotational)
-	}
-	return hints
-}
-
-// firmware is the BIOS baseline of the class, told to Ironic through Metal3, which makes the object
-// along with the host.
-func (r *renderer) firmware(name string, m *fleet.Machine) {
-	bios := r.fleet.Classes[m.Class].BIOS
-	if len(bios) == 0 {
-		return
-	}
-	machine, class := source("machine/"+name), source("class/"+m.Class)
-	settings := fields{}
-	for attribute, value := range bios {
-		settings[attribute] = class.of(key("bios", attribute), value)
-		if b, ok := value.(bool); ok { // Metal3 takes strings and integers only
-			settings[attribute] = class.because(key("bios", attribute), "Metal3 wants it as text", strconv.FormatBool(b))
-		}
-	}
-	id := r.control(kindFirmware, r.fleet.Platform.Metal3.Namespace, name)
-	r.add(state.Object{
-		ID: id, Entity: string(machine), After: after(r.hostID(name)),
-		Tree: node(fields{
-			"apiVersion": machine.fixed("metal3.io/v1alpha1"),
-			"kind":       machine.fixed("HostFirmwareSettings"),
-			"metadata":   node(r.metadata(machine, id, nil)),
-			"spec":       node(fields{"settings": node(settings)}),
-		}),
-	})
-}
-
 // offer labels a host for the pool that it is allocated to, so that Platform may claim it. That comes
 // only once the machine is in the tenant's network.
 func (r *renderer) offer(p fleet.PoolRef, machine string) {
 	segment := r.fleet.Segments[r.fleet.Tenants[p.Tenant].Clusters[p.Cluster].Segment]
+	edges := after(r.hostID(machine), memberID(serverClusterID(segment.Site, p.Tenant, p.Cluster), machine))
+	if r.fleet.Machines[machine].DHCP != nil {
+		edges = append(edges, after(r.dhcpID(machine))...) // it boots from there once it is claimed
+	}
 	r.add(state.Object{
 		ID: r.offerID(p, machine), Entity: p.Address(),
-		After: after(r.hostID(machine), memberID(serverClusterID(segment.Site, p.Tenant, p.Cluster), machine)),
+		After: edges,
 		Tree:  node(fields{"metadata": node(fields{"labels": node(fields{labelPool: allocated(p, machine, p.Label())})})}),
 	})
 }

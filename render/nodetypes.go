@@ -69,6 +69,10 @@ func (r *renderer) nodeType(p fleet.PoolRef) state.Tree {
 			labelPool: tenant.because(poolField(p, ""), "the label of the hosts allocated to the pool", p.Label()),
 		})})}),
 	}
+	if len(cl.Reserved) > 0 {
+		t["overhead"] = node(fields{"kubeReserved": node(class.labels("reserved", cl.Reserved))})
+	}
+	r.installed(p, properties)
 	if len(properties) > 0 {
 		t["properties"] = node(properties)
 	}

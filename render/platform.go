@@ -18,9 +18,9 @@ const (
 	kindInstance = "VirtualClusterInstance.management.loft.sh"
 )
 
-// platform renders what vCluster Platform has once: the node types of all pools, and the images that
-// these use.
-func (r *renderer) platform() { r.provider(r.images()) }
+// platform renders what vCluster Platform has once: the node types of all pools, and what these are
+// installed with.
+func (r *renderer) platform() { r.provider(append(r.images(), r.installing()...)) }
 
 // platformObject is an object of Platform's API with its spec.
 func (r *renderer) platformObject(s source, id state.ID, spec fields) state.Tree {

@@ -25,12 +25,12 @@ func (r *renderer) bmc(name string, m *fleet.Machine) {
 	})}))
 
 	direct := m.Provisioning == fleet.ProvisioningDirect
-	if bios := r.fleet.Classes[m.Class].BIOS; len(bios) > 0 {
+	if bios := r.bios(m); len(bios) > 0 {
 		mode := state.Observe
 		if direct {
 			mode = state.Own
 		}
-		object("bios", mode, node(fields{"Attributes": source("class/"+m.Class).deep("bios", bios)}))
+		object("bios", mode, node(fields{"Attributes": node(bios)}))
 	}
 
 	// A machine without Metal3 is looked at in any case, so that guards know its power. It is expected

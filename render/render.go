@@ -4,7 +4,8 @@
 // The order in which the systems' objects come about is not this package's business: each object
 // names what it stands on. What it renders, file by file:
 //
-//	metal3.go    the hosts of machines, their firmware settings, and the label that offers a host to a pool
+//	metal3.go    the hosts of machines, and the label that offers a host to a pool
+//	metal3_hardware.go  their disks, firmware, BIOS settings and what they are told at installation
 //	redfish.go   what is set or watched on each machine's BMC
 //	platform.go  tenants and projects in vCluster Platform
 //	nodetypes.go the node provider with a node type for each pool, and the images that these use

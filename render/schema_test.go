@@ -11,6 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
+	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/render"
 )
 
@@ -40,17 +41,19 @@ func TestValuesFitTheChart(t *testing.T) {
 	require.NoError(t, err)
 
 	checked := 0
-	for o := range mustRender(t, small(), render.Inputs{}).All() {
-		if o.ID.Kind != "VirtualClusterInstance.management.loft.sh" {
-			continue
+	for _, f := range []*fleet.Fleet{small(), metal()} {
+		for o := range mustRender(t, f, render.Inputs{}).All() {
+			if o.ID.Kind != "VirtualClusterInstance.management.loft.sh" {
+				continue
+			}
+			checked++
+			values, err := json.Marshal(at(t, o, "spec.template.helmRelease.values"))
+			require.NoError(t, err)
+			instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(values))
+			require.NoError(t, err)
+			require.NoError(t, schema.Validate(instance), "%s", o.ID)
 		}
-		checked++
-		values, err := json.Marshal(at(t, o, "spec.template.helmRelease.values"))
-		require.NoError(t, err)
-		instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(values))
-		require.NoError(t, err)
-		require.NoError(t, schema.Validate(instance), "%s", o.ID)
 	}
-	require.Equal(t, 2, checked)
+	require.Equal(t, 4, checked)
 	require.Error(t, schema.Validate(map[string]any{"sleepMode": map[string]any{}}), "the schema must not let everything pass")
 }

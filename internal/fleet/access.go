@@ -39,6 +39,10 @@ func (p PoolRef) Label() string { return p.Tenant + "." + p.Cluster + "." + p.Na
 // NodeType is the pool's node type in Platform: "acme-train-h100".
 func (p PoolRef) NodeType() string { return p.Tenant + "-" + p.Cluster + "-" + p.Name }
 
+// MoreName is what vcluster.yaml calls the part of an automatic pool that comes and goes. What is always
+// there keeps the pool's own name, so that a pool that becomes automatic loses no machine by that.
+func (p PoolRef) MoreName() string { return p.Name + "-more" }
+
 // Address is the pool's own address: "pool/acme/train/h100".
 func (p PoolRef) Address() string { return "pool/" + p.Tenant + "/" + p.Cluster + "/" + p.Name }
 

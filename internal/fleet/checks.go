@@ -50,6 +50,9 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS) diag.List {
 	c.vnets()
 	c.reach()
 	c.allocation()
+	c.hardware()
+	c.pools()
+	c.installing()
 	return c.list(ctx)
 }
 

@@ -46,6 +46,9 @@ func decode(e entity) (typed, error) {
 		c := &Class{Meta: meta}
 		t.value, err = into(e.JSON, c)
 		numbers(c.BIOS)
+		for _, b := range c.Baselines {
+			numbers(b.BIOS)
+		}
 	case "image":
 		t.value, err = into(e.JSON, &Image{Meta: meta})
 	case "machine":

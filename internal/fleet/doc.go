@@ -33,4 +33,14 @@
 //	MW246  a public address or a switch port that has another user already
 //	MW247  a fabric profile that does not carry what relies on it
 //	MW249  names that become the same in Netris
+//	MW260  more than a pool's or a class's machines have
+//	MW261  a pool smaller than its floor
+//	MW262  rack units that two machines take, or that no rack has
+//	MW263  a pool that chooses by what its class or machines do not have or say
+//	MW264  a machine that no firmware baseline of its class is for
+//	MW265  a class that Metal3 would refuse: a password as BIOS attribute, impossible volumes
+//	MW266  a check before a hand-over whose evidence cannot be had, or is not recorded
+//	MW267  an SSH key that is none, is private, or is there twice
+//	MW268  a pool's settings or a template that contradict each other
+//	MW269  what a machine is told at installation, or its ports, do not fit together
 package fleet

@@ -25,24 +25,6 @@ type Networking struct {
 	ServiceCIDR string `json:"serviceCIDR"`
 }
 
-// Pool is a number of machines that serve one cluster.
-type Pool struct {
-	Class    string            `json:"class"`
-	Selector map[string]string `json:"selector"` // machine labels that must match
-	Count    int               `json:"count"`
-	Spread   string            `json:"spread"` // "rack" or "pack"
-	Taints   []Taint           `json:"taints"`
-	Labels   map[string]string `json:"labels"` // of nodes
-	Image    string            `json:"image,omitempty"`
-}
-
-// Taint is a Kubernetes node taint.
-type Taint struct {
-	Key    string `json:"key"`
-	Value  string `json:"value"`
-	Effect string `json:"effect"`
-}
-
 // Leaving says what of a cluster is retired: the "tenant", the "cluster" itself, or "" if it stands.
 func (f *Fleet) Leaving(tenant, cluster string) string {
 	t := f.Tenants[tenant]

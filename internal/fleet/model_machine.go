@@ -9,14 +9,26 @@ type Machine struct {
 	Rack         string            `json:"rack"`
 	Unit         int               `json:"unit,omitempty"` // 0: not said
 	Serial       string            `json:"serial,omitempty"`
+	Model        string            `json:"model,omitempty"`
 	Class        string            `json:"class"`
 	BMC          BMC               `json:"bmc"`
 	BootMAC      string            `json:"bootMAC"` // as written; compare with [NormalMAC]
 	NICs         []NIC             `json:"nics"`
-	Provisioning string            `json:"provisioning"`  // ProvisioningMetal3 or ProvisioningDirect
+	Provisioning string            `json:"provisioning"` // ProvisioningMetal3 or ProvisioningDirect
+	DHCP         *DHCP             `json:"dhcp,omitempty"`
 	NTP          []string          `json:"ntp,omitempty"` // empty: those of the site, see Fleet.NTP
 	Labels       map[string]string `json:"labels"`
-	Adopt        []string          `json:"adopt"` // object addresses
+	Description  string            `json:"description,omitempty"`
+	Records      map[string]string `json:"records"` // RFC 3339 by the name of a check
+	Adopt        []string          `json:"adopt"`   // object addresses
+}
+
+// DHCP is what a machine is told while it is being installed.
+type DHCP struct {
+	Address string   `json:"address"` // with the length of the network's prefix
+	Gateway string   `json:"gateway,omitempty"`
+	DNS     []string `json:"dns"`
+	NTP     []string `json:"ntp"`
 }
 
 // The stages of a machine's life.
@@ -52,6 +64,7 @@ type NIC struct {
 	Role string `json:"role"` // one of the NIC role constants
 	MAC  string `json:"mac,omitempty"`
 	GUID string `json:"guid,omitempty"` // of an InfiniBand port
+	Leaf string `json:"leaf,omitempty"` // the switch at the other end
 }
 
 // The networks a NIC can belong to.
@@ -61,52 +74,6 @@ const (
 	InfiniBand = "infiniband"
 	Management = "management"
 )
-
-// Class is a hardware class; schema/class.cue documents the fields.
-type Class struct {
-	Meta
-	Description     string            `json:"description,omitempty"`
-	GPUs            *GPUs             `json:"gpus,omitempty"`
-	CPUs            int               `json:"cpus"`   // logical processors
-	Memory          int               `json:"memory"` // GiB
-	NICs            []ClassNIC        `json:"nics"`
-	BIOS            map[string]any    `json:"bios"` // string, int64 or bool by attribute name
-	BootMode        string            `json:"bootMode"`
-	RootDeviceHints *RootDeviceHints  `json:"rootDeviceHints,omitempty"`
-	Sanitise        Sanitise          `json:"sanitise"`
-	Image           string            `json:"image,omitempty"`
-	Resources       map[string]string `json:"resources"` // Kubernetes quantities by resource name
-	Cost            int               `json:"cost"`
-}
-
-// GPUs are the accelerators of one machine.
-type GPUs struct {
-	Model string `json:"model"`
-	Count int    `json:"count"`
-}
-
-// ClassNIC is a network port that every machine of a class has.
-type ClassNIC struct {
-	Name  string `json:"name"`
-	Role  string `json:"role"`
-	Speed int    `json:"speed,omitempty"` // Gbit/s; 0: not said
-}
-
-// RootDeviceHints choose the disk for the operating system; Metal3 has the same names.
-type RootDeviceHints struct {
-	DeviceName       string `json:"deviceName,omitempty"`
-	HCTL             string `json:"hctl,omitempty"`
-	Model            string `json:"model,omitempty"`
-	Vendor           string `json:"vendor,omitempty"`
-	WWN              string `json:"wwn,omitempty"`
-	MinSizeGigabytes int    `json:"minSizeGigabytes,omitempty"`
-	Rotational       *bool  `json:"rotational,omitempty"`
-}
-
-// Sanitise is what must have happened before a machine goes to another tenant.
-type Sanitise struct {
-	Cleaning string `json:"cleaning"` // "metadata" or "disabled", as Metal3's automatedCleaningMode
-}
 
 // Image is an operating system image.
 type Image struct {

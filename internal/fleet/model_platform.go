@@ -16,8 +16,11 @@ type Platform struct {
 
 // PlatformMetal3 says where Metal3 keeps its objects.
 type PlatformMetal3 struct {
-	Namespace    string `json:"namespace"`
-	NodeProvider string `json:"nodeProvider"`
+	Namespace    string                   `json:"namespace"`
+	NodeProvider string                   `json:"nodeProvider"`
+	SSHKeys      map[string]SSHKey        `json:"sshKey"`
+	Configs      map[string]MachineConfig `json:"config"`
+	Profiles     map[string]NodeProfile   `json:"profile"`
 }
 
 // VCluster pins what tenant clusters are made of.

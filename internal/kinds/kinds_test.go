@@ -36,8 +36,8 @@ func TestWhatCarriesTenantsIsProtected(t *testing.T) {
 
 // Letting go of a host or of a BMC's settings leaves them as they are: deleting a host wipes it.
 func TestSomeThingsAreLeftNotDeleted(t *testing.T) {
-	for _, address := range []string{host, "redfish/gpu-001/bios", "redfish/gpu-001/ntp", "netris/dc1/server/gpu-001",
-		"netris/dc1/inventory-profile/ew-roce"} {
+	for _, address := range []string{host, host + "/dhcp", "redfish/gpu-001/bios", "redfish/gpu-001/ntp", "netris/dc1/server/gpu-001",
+		"netris/dc1/inventory-profile/ew-roce", "kubernetes/control-plane/HostFirmwareComponents.metal3.io/metal3-system/gpu-001"} {
 		require.Equal(t, Leave, Of(id(t, address)).Release, address)
 	}
 	require.Equal(t, Delete, Of(id(t, host+"/pool/acme/train/h100")).Release, "a label is only a label")
@@ -96,7 +96,16 @@ func TestImpacts(t *testing.T) {
 	require.Equal(t, Reprovision, change(instance, nodes+"[0].static[0].quantity", "2", int64(3), ""))
 	require.Equal(t, None, change(instance, nodes+"[0].static[0].taints", nil, []any{}, ""))
 	require.Equal(t, Reprovision, change(instance, nodes+"[0].static[0].name", "a", "b", ""))
+	require.Equal(t, None, change(instance, nodes+"[0].dynamic[0].limits.nodes", "2", "10", ""))
+	require.Equal(t, Reprovision, change(instance, nodes+"[0].dynamic[0].limits.nodes", "10", "2", ""))
+	require.Equal(t, Reprovision, change(instance, nodes+"[0].dynamic[0].disruption.budgets[0].nodes", "1", "10%", ""))
 	require.Equal(t, Restart, change(instance, "spec.template.helmRelease.values.sync", nil, "x", ""))
+	require.Equal(t, Network, change(host+"/dhcp", `metadata.annotations["metal3.vcluster.com/gateway"]`, "10.0.0.1", "10.0.0.2", "available"))
+	const firmware = "kubernetes/control-plane/HostFirmwareComponents.metal3.io/metal3-system/gpu-001"
+	require.Equal(t, Reboot, change(firmware, "spec.updates[0].url", "a", "b", ""))
+	require.True(t, Of(id(t, firmware)).Intrinsic, "Metal3 makes it along with the host")
+	require.Equal(t, Delete, Of(id(t, "kubernetes/control-plane/HostUpdatePolicy.metal3.io/metal3-system/gpu-001")).Release,
+		"left behind, it would allow more than Git says")
 	require.Equal(t, None, change(instance, "spec.displayName", "a", "b", ""))
 
 	for i := None; i <= DataLoss; i++ {

@@ -1,6 +1,10 @@
 package kinds
 
-import "millwright.dev/millwright/internal/state"
+import (
+	"strconv"
+
+	"millwright.dev/millwright/internal/state"
+)
 
 // tables is keyed by system, kind and the first word of the part.
 var tables = map[string]Table{
@@ -35,6 +39,28 @@ var tables = map[string]Table{
 			return None
 		},
 	},
+	// What a host is told while it is installed. Platform puts a tenant's own there while the tenant has
+	// the machine, so that a difference is never corrected unasked: it may be what a machine lives by.
+	"kubernetes/BareMetalHost.metal3.io/dhcp": {
+		Release: Leave,
+		Changed: func(state.Path, any, any, state.LiveObject) Impact { return Network },
+	},
+	// Made by Metal3 too. It installs an image when its URL changes: on an available host at once, on a
+	// provisioned one when it is next prepared or, if its update policy says so, restarted.
+	"kubernetes/HostFirmwareComponents.metal3.io": {
+		Intrinsic: true,
+		Release:   Leave,
+		Keys:      map[string]string{"spec.updates": "component"},
+		Changed: func(path state.Path, _, _ any, _ state.LiveObject) Impact {
+			if startsWith(path, "spec.updates") {
+				return Reboot
+			}
+			return None
+		},
+	},
+	// Without one, Metal3 changes nothing on a host in use. It is ours to make and to take away; to let
+	// it lie would leave more allowed than Git says.
+	"kubernetes/HostUpdatePolicy.metal3.io": {Release: Delete},
 
 	// vCluster Platform.
 	"kubernetes/VirtualClusterInstance.management.loft.sh": {
@@ -141,6 +167,9 @@ func instanceImpact(path state.Path, old, new any, _ state.LiveObject) Impact {
 	if last == "quantity" && ok1 && ok2 && to >= from {
 		return None // more machines disturb nobody
 	}
+	if last == "nodes" && more(old, new) {
+		return None
+	}
 	if old == nil {
 		return None
 	}
@@ -155,6 +184,15 @@ func networkImpact(fields ...string) func(state.Path, any, any, state.LiveObject
 		}
 		return None
 	}
+}
+
+// more reports whether a limit, which is a number in a string, is no lower than it was.
+func more(old, new any) bool {
+	from, _ := old.(string)
+	to, _ := new.(string)
+	was, err1 := strconv.Atoi(from)
+	is, err2 := strconv.Atoi(to)
+	return err1 == nil && err2 == nil && is >= was
 }
 
 func hostState(live state.LiveObject) string {
