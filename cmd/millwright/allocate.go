@@ -24,7 +24,8 @@ func newAllocate(g *globals) *cobra.Command {
 		Short: "Choose machines for pools and write the allocation file",
 		Long: `Allocate gives every pool as many machines as it wants and writes that into the fleet's allocation
 file, which is reviewed like any other change. A machine that is allocated and still fits never moves.
-It prints each machine that a pool gains or loses. Nothing is written if a pool cannot get what it wants.
+A pool is spread over racks, or packed into few racks or under few InfiniBand leaves, as it says. Each
+machine that a pool gains or loses is printed with the reason. Nothing is written if a pool cannot get what it wants.
 ` + exits("the allocation file is not up to date (only with --check)", exitInvalid),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -146,15 +146,24 @@ func (a *allocator) site(p PoolRef) string {
 // grow gives a pool what it lacks.
 func (a *allocator) grow(p PoolRef) error {
 	var free []*Machine
+	unproved := 0 // free, and not accepted yet
 	for _, m := range a.byClass[p.Pool.Class] {
-		if m.Lifecycle == InService && a.unfit(p, m.Name) == "" {
+		switch {
+		case m.Lifecycle != InService || a.unfit(p, m.Name) != "":
+		case len(a.f.Unrecorded(m)) > 0:
+			unproved++
+		default:
 			free = append(free, m)
 		}
 	}
 	address := p.Address()
 	if lack := p.Pool.Count - len(a.next[address]); lack > len(free) {
-		return fmt.Errorf("%s wants %d machines of class %s and has %d: only %d more are free in site %s",
+		err := fmt.Errorf("%s wants %d machines of class %s and has %d: only %d more are free in site %s",
 			address, p.Pool.Count, p.Pool.Class, len(a.next[address]), len(free), a.site(p))
+		if unproved > 0 {
+			err = fmt.Errorf("%w; %d more have no record of what their class wants them to be accepted by", err, unproved)
+		}
+		return err
 	}
 	for len(a.next[address]) < p.Pool.Count {
 		i := a.choose(p, free)
@@ -163,37 +172,70 @@ func (a *allocator) grow(p PoolRef) error {
 		a.taken[m.Name] = true
 		a.next[address] = append(a.next[address], m.Name)
 		a.changes = append(a.changes, AllocationChange{Pool: address, Machine: m.Name, Given: true,
-			Why: fmt.Sprintf("free in rack %s, where the pool has %d now", m.Rack, a.held(address)[m.Rack])})
+			Why: a.why(p, m)})
 	}
 	return nil
 }
 
-// held counts the machines that a pool has, by rack.
-func (a *allocator) held(pool string) map[string]int {
-	racks := map[string]int{}
-	for _, name := range a.next[pool] {
-		racks[a.f.Machines[name].Rack]++
+// domain is where a machine fails together with others, or is near to them: what its pool is spread
+// over or packed into.
+func domain(p *Pool, m *Machine) string {
+	if p.Spread == PackLeaves {
+		return m.Leaf()
 	}
-	return racks
+	return m.Rack
 }
 
-// choose is the index of the machine to give next: from the rack where the pool has fewest (spread)
-// or most (pack), which has most to give; there the first by name.
-func (a *allocator) choose(p PoolRef, free []*Machine) int {
-	left, held := map[string]int{}, a.held(p.Address())
-	for _, m := range free {
-		left[m.Rack]++
+// why tells by what a machine was chosen that its pool has now.
+func (a *allocator) why(p PoolRef, m *Machine) string {
+	d := domain(p.Pool, m)
+	there := a.held(p)[d]
+	where := "in rack " + d
+	if p.Pool.Spread == PackLeaves {
+		where = "under leaf " + cmp.Or(d, "(not said)")
 	}
+	why := fmt.Sprintf("free %s, where the pool has %d now", where, there)
+	if a.released[m.Name] {
+		why += "; given up by another, since nothing else was free"
+	}
+	return why
+}
+
+// held counts the machines that a pool has, by domain.
+func (a *allocator) held(p PoolRef) map[string]int {
+	domains := map[string]int{}
+	for _, name := range a.next[p.Address()] {
+		domains[domain(p.Pool, a.f.Machines[name])]++
+	}
+	return domains
+}
+
+// choose is the index of the machine to give next: from the domain where the pool has fewest (spread)
+// or most (pack). Of those that are equal, a pool that is spread takes from the one that has most to
+// give, and a pool that is packed from the smallest that is large enough for all that it lacks, so
+// that large ones stay whole; there the first by name.
+func (a *allocator) choose(p PoolRef, free []*Machine) int {
+	left, held := map[string]int{}, a.held(p)
+	for _, m := range free {
+		left[domain(p.Pool, m)]++
+	}
+	lack := p.Pool.Count - len(a.next[p.Address()])
 	order := func(x, y *Machine) int {
-		byHeld := cmp.Compare(held[x.Rack], held[y.Rack])
-		if p.Pool.Spread == "pack" {
+		dx, dy := domain(p.Pool, x), domain(p.Pool, y)
+		byHeld, byLeft := cmp.Compare(held[dx], held[dy]), -cmp.Compare(left[dx], left[dy])
+		if p.Pool.Spread != SpreadRacks {
 			byHeld = -byHeld
+			enoughX, enoughY := left[dx] >= lack, left[dy] >= lack
+			byLeft = cmp.Or(-compareBool(enoughX, enoughY), byLeft)
+			if enoughX && enoughY {
+				byLeft = cmp.Compare(left[dx], left[dy])
+			}
 		}
 		return cmp.Or(
 			compareBool(a.released[x.Name], a.released[y.Name]),
 			byHeld,
-			-cmp.Compare(left[x.Rack], left[y.Rack]),
-			cmp.Compare(x.Rack, y.Rack),
+			byLeft,
+			cmp.Compare(dx, dy),
 			cmp.Compare(x.Name, y.Name),
 		)
 	}

@@ -49,7 +49,15 @@ func TestAllocate(t *testing.T) {
 		},
 		"packed into few racks": {
 			pools: `pool: a: {class: "gpu", count: 4, spread: "pack"}`, machines: six,
-			want: "a: m1 m2 m3 m4",
+			want: "a: m1 m2 m3 m6", // and rack r2 stays whole
+		},
+		"packed under few leaves": {
+			pools: `pool: a: {class: "gpu", count: 3, spread: "pack-leaf"}`,
+			machines: []string{
+				`m1 r1 nics: [{name: "ib0", role: "infiniband", leaf: "l1"}]`, `m2 r1 nics: [{name: "ib0", role: "infiniband", leaf: "l2"}]`,
+				`m3 r2 nics: [{name: "ib0", role: "infiniband", leaf: "l2"}]`, `m4 r3 nics: [{name: "ib0", role: "infiniband", leaf: "l2"}]`,
+			},
+			want: "a: m2 m3 m4",
 		},
 		"growing moves nobody": {
 			pools: `pool: a: {class: "gpu", count: 3}`, before: `acme: train: a: ["m3", "m2"]`, machines: six,
