@@ -23,6 +23,8 @@ type World struct {
 	// Hosts is where BareMetalHosts live: their target and namespace.
 	Hosts     state.Target
 	Namespace string
+	// Demands are what machines must show before they are handed over, by machine.
+	Demands map[string]Demand
 }
 
 // poolLabel is the label of a host by which Platform claims it: <tenant>.<cluster>.<pool>.
@@ -127,7 +129,18 @@ func free(w World, machine, tenant string) (why string, ok bool) {
 	if consumer := kinds.Text(host.Value, "spec", "consumerRef", "namespace"); consumer != "" && consumer == "p-"+tenant {
 		return "", true
 	}
-	return Sanitised(host)
+	if why, ok := Sanitised(host); !ok {
+		return why, false
+	}
+	return shown(w, host)
+}
+
+// Serves reports whether a machine runs for a tenant: the tenant has claimed its host, which is
+// provisioned and not being taken away. What cannot be read serves nobody.
+func Serves(w World, machine, tenant string) bool {
+	host, _, ok := w.host(machine)
+	return ok && !host.Deleting && kinds.Text(host.Value, "spec", "consumerRef", "namespace") == "p-"+tenant &&
+		kinds.Text(host.Value, "status", "provisioning", "state") == "provisioned"
 }
 
 // Keeper names what Platform keeps the machine of a change with, for another tenant: a Machine of its own, which
@@ -181,15 +194,10 @@ func Sanitised(host state.LiveObject) (why string, ok bool) {
 	case host.Deleting:
 		return fmt.Sprintf("%s is being deleted", name), false
 	}
-	started, err1 := operation(host, "provision", "start")
-	ended, err2 := operation(host, "provision", "end")
-	cleaned, err3 := operation(host, "deprovision", "end")
-	if err := cmp.Or(err1, err2, err3); err != nil {
+	provisioned, err1 := lastUse(host)
+	cleaned, err2 := operation(host, "deprovision", "end")
+	if err := cmp.Or(err1, err2); err != nil {
 		return fmt.Sprintf("the history of %s cannot be read: %v", name, err), false
-	}
-	provisioned := started
-	if ended.After(started) {
-		provisioned = ended
 	}
 	if !provisioned.IsZero() && !cleaned.After(provisioned) {
 		return fmt.Sprintf("%s was provisioned at %s and not deprovisioned since", name, provisioned.UTC().Format(time.RFC3339)), false

@@ -31,14 +31,17 @@ const FightLimit = 3
 // Apply holds what must be held. The guards run from the strictest to the most patient, and each sees
 // what the earlier ones left.
 func Apply(p *plan.Plan, in Input) {
+	in.World.Demands = demands(in.Fleet)
 	each(p, in.isolation)
 	each(p, in.observeOnly)
 	each(p, in.protect)
+	each(p, in.floor)
 	each(p, in.lifecycle)
 	each(p, in.drift)
 	each(p, in.fight)
 	in.deletionQuota(p)
 	in.resets(p)
+	in.reboots(p)
 }
 
 // each runs a guard over the changes that would do something.

@@ -95,7 +95,8 @@ type Field struct {
 // Hold is why a change does not happen yet.
 type Hold struct {
 	// By is the guard's name: isolation, protected, unmarked, deletion-quota, reboot-budget, reset,
-	// observe-only, maintenance, drift-policy, fight, conflict, retire-first, replace, memory, cycle, second-look.
+	// observe-only, floor, maintenance, drift-policy, fight, conflict, retire-first, replace, memory, cycle,
+	// second-look.
 	By string `json:"by"`
 	// Why is one sentence; Until says what in Git (or in the world) releases it.
 	Why   string `json:"why"`
