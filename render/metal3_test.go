@@ -43,7 +43,7 @@ func metal() *fleet.Fleet {
 	f.Machines["soft-001"] = soft
 	m := f.Machines["gpu-001"]
 	m.BMC.Vendor, m.Description = "dell", "fan 3 replaced"
-	m.DHCP = &fleet.DHCP{Address: "192.168.100.21/24", Gateway: "192.168.100.1", DNS: []string{"10.10.255.53", "10.10.255.54"}, NTP: []string{"ntp1.example.com"}}
+	m.DHCP = &fleet.Lease{Address: "192.168.100.21/24", Gateway: "192.168.100.1", DNS: []string{"10.10.255.53", "10.10.255.54"}, NTP: []string{"ntp1.example.com"}}
 	f.Platform.Metal3.SSHKeys = map[string]fleet.SSHKey{
 		"ops":    {PublicKey: "ssh-ed25519 AAAA ops@example.com", Everywhere: true},
 		"acme":   {DisplayName: "Acme's own", PublicKey: "ssh-ed25519 AAAB acme@example.com"},
@@ -211,7 +211,7 @@ var fates = []func(*rand.Rand, *fleet.Fleet){
 	func(r *rand.Rand, f *fleet.Fleet) { anyMachine(r, f).BMC.Vendor = pick(r, "", "dell", "hpe") },
 	func(r *rand.Rand, f *fleet.Fleet) { anyMachine(r, f).Description = pick(r, "", "x") },
 	func(r *rand.Rand, f *fleet.Fleet) {
-		anyMachine(r, f).DHCP = pick(r, nil, &fleet.DHCP{Address: fmt.Sprintf("192.168.100.%d/24", r.IntN(250)+1)})
+		anyMachine(r, f).DHCP = pick(r, nil, &fleet.Lease{Address: fmt.Sprintf("192.168.100.%d/24", r.IntN(250)+1)})
 	},
 	func(r *rand.Rand, f *fleet.Fleet) {
 		anyMachine(r, f).Labels = pick(r, nil, map[string]string{"example.com/image": "x"})

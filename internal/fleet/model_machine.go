@@ -15,7 +15,7 @@ type Machine struct {
 	BootMAC      string            `json:"bootMAC"` // as written; compare with [NormalMAC]
 	NICs         []NIC             `json:"nics"`
 	Provisioning string            `json:"provisioning"` // ProvisioningMetal3 or ProvisioningDirect
-	DHCP         *DHCP             `json:"dhcp,omitempty"`
+	DHCP         *Lease            `json:"dhcp,omitempty"`
 	NTP          []string          `json:"ntp,omitempty"` // empty: those of the site, see Fleet.NTP
 	Labels       map[string]string `json:"labels"`
 	Description  string            `json:"description,omitempty"`
@@ -23,8 +23,8 @@ type Machine struct {
 	Adopt        []string          `json:"adopt"`   // object addresses
 }
 
-// DHCP is what a machine is told while it is being installed.
-type DHCP struct {
+// Lease is what a machine is told while it is being installed.
+type Lease struct {
 	Address string   `json:"address"` // with the length of the network's prefix
 	Gateway string   `json:"gateway,omitempty"`
 	DNS     []string `json:"dns"`
