@@ -73,6 +73,7 @@ type Class struct {
 	BIOS            map[string]any    `json:"bios"` // string, int64 or bool by attribute name
 	BootMode        string            `json:"bootMode"`
 	RootDeviceHints *RootDeviceHints  `json:"rootDeviceHints,omitempty"`
+	SpareDisks      int               `json:"spareDisks"` // of one machine
 	Sanitise        Sanitise          `json:"sanitise"`
 	Image           string            `json:"image,omitempty"`
 	Resources       map[string]string `json:"resources"` // Kubernetes quantities by resource name
@@ -111,8 +112,17 @@ type Sanitise struct {
 // Image is an operating system image.
 type Image struct {
 	Meta
-	DisplayName  string `json:"displayName,omitempty"`
-	URL          string `json:"url"`
-	Checksum     string `json:"checksum"`     // hexadecimal
-	ChecksumType string `json:"checksumType"` // "sha256", "sha512" or "md5"
+	DisplayName  string   `json:"displayName,omitempty"`
+	Software     []string `json:"software"` // the Software constants
+	URL          string   `json:"url"`
+	Checksum     string   `json:"checksum"`     // hexadecimal
+	ChecksumType string   `json:"checksumType"` // "sha256", "sha512" or "md5"
 }
+
+// What images bring beside the operating system.
+const (
+	SoftwareISCSI  = "iscsi"
+	SoftwareNFS    = "nfs"
+	SoftwareWeka   = "weka"
+	SoftwareDriver = "nvidia-driver"
+)
