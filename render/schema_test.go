@@ -6,11 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
+	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/render"
 )
 
@@ -40,7 +42,10 @@ func TestValuesFitTheChart(t *testing.T) {
 	require.NoError(t, err)
 
 	checked := 0
-	for o := range mustRender(t, small(), render.Inputs{}).All() {
+	installed, charts := withCatalogue(t)
+	installed.Platform.Observability = &fleet.Observability{ServiceMonitors: fleet.ServiceMonitors{Enabled: true, Labels: map[string]string{"release": "prometheus"}}}
+	objects := slices.Collect(mustRender(t, small(), render.Inputs{}).All())
+	for _, o := range slices.AppendSeq(objects, mustRender(t, installed, render.Inputs{FS: limits, Charts: charts}).All()) {
 		if o.ID.Kind != "VirtualClusterInstance.management.loft.sh" {
 			continue
 		}
@@ -51,6 +56,6 @@ func TestValuesFitTheChart(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, schema.Validate(instance), "%s", o.ID)
 	}
-	require.Equal(t, 2, checked)
+	require.Equal(t, 4, checked)
 	require.Error(t, schema.Validate(map[string]any{"sleepMode": map[string]any{}}), "the schema must not let everything pass")
 }

@@ -33,6 +33,7 @@ type Prices struct {
 
 // Collector sends metrics on by OTLP.
 type Collector struct {
-	Endpoint string `json:"endpoint"`
-	Replicas int    `json:"replicas"`
+	Endpoint   string `json:"endpoint"`
+	Prometheus string `json:"prometheus"` // host and port
+	Interval   int    `json:"interval"`   // seconds
 }
