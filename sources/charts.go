@@ -39,7 +39,9 @@ type Chart struct {
 	Digest     string // of the archive, "sha256:…"; empty: whatever is there under the version
 }
 
-func (c Chart) String() string { return fmt.Sprintf("chart %s %s of %s", c.Name, c.Version, c.Repository) }
+func (c Chart) String() string {
+	return fmt.Sprintf("chart %s %s of %s", c.Name, c.Version, c.Repository)
+}
 
 // Charts keeps chart archives in a directory, each under its own digest: what is there once can be
 // read for ever without network. Only [Charts.Fetch] needs one, and no credentials: charts come from
@@ -77,7 +79,7 @@ func (c Charts) Fetch(ctx context.Context, ch Chart) (digest string, err error) 
 	ctx, cancel := context.WithTimeout(ctx, chartTimeout)
 	defer cancel()
 	var data []byte
-	promised := ch.Digest
+	var promised string
 	if host, ok := strings.CutPrefix(ch.Repository, "oci://"); ok {
 		data, promised, err = c.fromRegistry(ctx, host, ch)
 	} else {
