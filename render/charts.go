@@ -117,8 +117,12 @@ func unpack(archive []byte) (map[string][]byte, error) {
 	}
 }
 
-// noHook is an object without what made Helm run it.
+// noHook is an object without what made Helm run it. A job stays when it is done: one that removed
+// itself would be missed, and run again.
 func (m manifest) noHook() manifest {
+	if spec, ok := m.body["spec"].(map[string]any); ok && m.kind() == "Job.batch" {
+		delete(spec, "ttlSecondsAfterFinished")
+	}
 	meta, _ := m.body["metadata"].(map[string]any)
 	annotations, _ := meta["annotations"].(map[string]any)
 	maps.DeleteFunc(annotations, func(k string, _ any) bool { return strings.HasPrefix(k, "helm.sh/hook") })

@@ -85,10 +85,11 @@ func withCatalogue(t *testing.T) (*fleet.Fleet, store) {
 		"templates/p.yaml":     "apiVersion: example.com/v1\nkind: Wolicy\nmetadata: {name: cluster-policy}\n",
 		"templates/d.yaml":     strings.ReplaceAll(daemon, "DaemonSet", "Deployment"),
 		"templates/hooks.yaml": "apiVersion: batch/v1\nkind: Job\nmetadata: {name: upgrade, annotations: {helm.sh/hook: pre-upgrade, helm.sh/hook-weight: '1'}}\n",
+		"templates/job.yaml":   "apiVersion: batch/v1\nkind: Job\nmetadata: {name: init, annotations: {helm.sh/hook: pre-install}}\nspec: {ttlSecondsAfterFinished: 60, template: {spec: {restartPolicy: Never}}}\n",
 		"templates/undo.yaml":  "apiVersion: batch/v1\nkind: Job\nmetadata: {name: undo, annotations: {helm.sh/hook: post-delete}}\n",
 		"templates/c.yaml":     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, annotations: {helm.sh/hook: 'pre-install,pre-upgrade', keep: this}}\ndata: {a: b}\n",
 	})
-	gpu.Privileged, gpu.Hooks = true, map[string]string{"ConfigMap/settings": fleet.HookApply, "*": fleet.HookDrop}
+	gpu.Privileged, gpu.Hooks = true, map[string]string{"ConfigMap/settings": fleet.HookApply, "Job/init": fleet.HookApply, "*": fleet.HookDrop}
 	queues := entry(7, "queues", map[string]string{"templates/d.yaml": strings.ReplaceAll(daemon, "DaemonSet", "Deployment")})
 	queues.After = []string{"limits"}
 

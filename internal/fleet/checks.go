@@ -47,6 +47,7 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS) diag.List {
 	c.stacks()
 	c.clusterStacks()
 	c.chargeback()
+	c.observability()
 	c.networks()
 	c.segments()
 	c.allocation()

@@ -134,6 +134,20 @@ func (c *checker) tenantFields(e string, s *Stack) {
 	}
 }
 
+// observability: what shows or sends on the control planes' metrics needs somebody to read them.
+func (c *checker) observability() {
+	if c.f.Platform == nil || c.f.Platform.Observability == nil || c.f.Platform.Observability.ServiceMonitors.Enabled {
+		return
+	}
+	const hint = "write serviceMonitors: enabled: true, or switch this off"
+	if o := c.f.Platform.Observability; o.Collector != nil {
+		c.report("MW239", Query{"platform", "observability.collector"}, "the collector has nothing to send: no control plane's metrics are read", hint)
+	} else if o.Dashboards.Enabled {
+		c.report("MW239", Query{"platform", "observability.serviceMonitors.enabled"}, "dashboards have nothing to show: no control plane's metrics are read",
+			"write dashboards: enabled: false as well, or serviceMonitors: enabled: true")
+	}
+}
+
 // chargeback: labels of namespaces must not take the place of Millwright's own.
 func (c *checker) chargeback() {
 	for n, t := range All(c.f.Tenants) {
