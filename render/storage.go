@@ -126,7 +126,7 @@ func (r *renderer) builtIns(c cluster) state.Tree {
 	if name := c.DefaultClass(); name != "" {
 		deploy["localPathProvisioner"] = off(c.src(), c.at(key("storage", name)+".default"), "the cluster has a default storage class")
 	}
-	if len(deploy) > 0 {
+	if len(deploy) > 0 && c.Nodes == "private" { // on nodes of its own alone does vCluster bring these
 		all["deploy"] = node(deploy)
 	}
 	if o := r.fleet.Platform.Observability; o != nil && o.ServiceMonitors.Enabled {
