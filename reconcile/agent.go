@@ -35,6 +35,7 @@ type Agent struct {
 	inForce bool
 	source  report.Source
 	refusal string // why source.Refused was
+	lacking bool   // it was only because something is not at hand, which may come
 }
 
 // look is what one look at the source returned.
@@ -128,12 +129,13 @@ func (a *Agent) take(ctx context.Context, l look) error {
 	case a.inForce && l.snapshot.Commit.Hash == a.want.Source.Commit:
 		a.source.Error, a.source.Refused, a.source.Fetched = "", "", l.snapshot.FetchedAt
 		return nil
-	case l.snapshot.Commit.Hash == a.source.Refused:
+	case l.snapshot.Commit.Hash == a.source.Refused && !a.lacking:
 		a.source.Error, a.source.Fetched = a.refusal, l.snapshot.FetchedAt
 		return nil
 	}
 	if err := a.adopt(ctx, l.snapshot); err != nil {
-		a.refusal = err.Error()
+		var found diag.List
+		a.refusal, a.lacking = err.Error(), errors.As(err, &found) && found.Incomplete()
 		a.source.Error, a.source.Refused, a.source.Fetched = a.refusal, l.snapshot.Commit.Hash, l.snapshot.FetchedAt
 		a.Log.Error("the commit is refused; the last good one stays in force", "commit", l.snapshot.Commit.Short(), "error", err)
 		return a.fallBack(ctx)

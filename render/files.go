@@ -109,6 +109,12 @@ func (r *repo) stat(name string) (fs.FileInfo, error) {
 	return info, nil
 }
 
+// isDirectory reports whether a path is a directory of the repository that no link leads to.
+func (r *repo) isDirectory(name string) bool {
+	info, err := r.stat(name)
+	return err == nil && info.IsDir()
+}
+
 // all reads every file below a directory, by its path from there.
 func (r *repo) all(dir string) (map[string][]byte, error) {
 	files := map[string][]byte{}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,12 +32,24 @@ type release struct {
 	namespace  string
 	kubernetes string   // "v1.35.2"
 	apis       []string // that the stack's earlier components bring, beside those of Kubernetes
+	values     map[string]any
+	hooks      map[string]string // what becomes of hooks, by "Kind/name", "Kind" or "*"
 }
 
-// helm renders an unpacked chart as if it were installed for the first time. The chart sees no
-// cluster, no network and no environment, and is told the same whenever it is rendered.
-func helm(ctx context.Context, files *repo, c *fleet.Component, r release) ([]manifest, diag.List, error) {
-	ch, err := loadChart(files, c.Path)
+// helmDirectory renders a chart that lies unpacked in the repository.
+func helmDirectory(ctx context.Context, files *repo, dir string, r release) ([]manifest, diag.List, error) {
+	contents, err := files.all(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	return helm(ctx, contents, dir, r)
+}
+
+// helm renders a chart, given by its files, as if it were installed for the first time. The chart
+// sees no cluster, no network and no environment, and is told the same whenever it is rendered. Dir
+// is what messages call the directory of the chart.
+func helm(ctx context.Context, contents map[string][]byte, dir string, r release) ([]manifest, diag.List, error) {
+	ch, err := loadChart(contents)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -45,7 +58,7 @@ func helm(ctx context.Context, files *repo, c *fleet.Component, r release) ([]ma
 	}
 	m := &meter{ctx: ctx}
 	originals := instrumentChart(ch)
-	values, err := renderValues(ch, c.Values, r)
+	values, err := renderValues(ch, r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -71,19 +84,15 @@ func helm(ctx context.Context, files *repo, c *fleet.Component, r release) ([]ma
 			Hint: "check that what it renders then is right; it will not change with the cluster",
 		})
 	}
-	out, err := chartObjects(ch, c.Path, texts)
+	out, err := chartObjects(ch, dir, texts)
 	if err != nil {
 		return nil, found, err
 	}
-	out, hooks := sortHooks(out)
+	out, hooks := sortHooks(out, r.hooks)
 	return out, append(found, hooks...), nil
 }
 
-func loadChart(files *repo, dir string) (*chart.Chart, error) {
-	contents, err := files.all(dir)
-	if err != nil {
-		return nil, err
-	}
+func loadChart(contents map[string][]byte) (*chart.Chart, error) {
 	var buffered []*archive.BufferedFile
 	for name, data := range fleet.All(contents) {
 		buffered = append(buffered, &archive.BufferedFile{Name: name, Data: data})
@@ -169,9 +178,9 @@ func instrumentChart(ch *chart.Chart) map[*common.File][]byte {
 	return originals
 }
 
-func renderValues(ch *chart.Chart, values map[string]any, r release) (common.Values, error) {
+func renderValues(ch *chart.Chart, r release) (common.Values, error) {
 	// Numbers as trees have them: integers stay integers, which templates print without an exponent.
-	plain, err := state.FromPlain(values, state.Origin{}).Plain(nil)
+	plain, err := state.FromPlain(r.values, state.Origin{}).Plain(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -223,19 +232,22 @@ const hookAnnotation = "helm.sh/hook"
 
 // sortHooks takes out what is no part of the installed state. Tests are left out without a word, what
 // runs at uninstall or rollback with one; what an installation needs to run is refused, since nobody
-// would run it.
-func sortHooks(all []manifest) (out []manifest, found diag.List) {
+// would run it, unless it was said what becomes of it.
+func sortHooks(all []manifest, said map[string]string) (out []manifest, found diag.List) {
 	for _, m := range all {
 		hook := m.text("metadata", "annotations", hookAnnotation)
 		if hook == "" {
 			out = append(out, m)
 			continue
 		}
+		word := cmp.Or(said[m.text("kind")+"/"+m.name()], said[m.text("kind")], said["*"])
 		at := fmt.Sprintf("%s: %s %s is a hook (%s)", m.file, m.text("kind"), m.name(), hook)
 		switch {
-		case only(hook, "test", "test-success", "test-failure"):
+		case word == fleet.HookDrop, only(hook, "test", "test-success", "test-failure"):
 		case only(hook, "pre-delete", "post-delete", "pre-rollback", "post-rollback"):
 			found = append(found, diag.Diagnostic{Severity: diag.Warning, Code: "MW305", Summary: at + " and is left out"})
+		case word == fleet.HookApply:
+			out = append(out, m.noHook())
 		default:
 			found = append(found, diag.Diagnostic{
 				Code: "MW305", Summary: at + ", and Millwright runs none",

@@ -37,7 +37,7 @@ type unit struct {
 
 // Render is what the function [Render] does.
 func (re *Renderer) Render(ctx context.Context, f *fleet.Fleet, in Inputs) (state.Set, diag.List) {
-	r := &renderer{ctx: ctx, fleet: f, files: in.FS, clusters: clustersOf(f),
+	r := &renderer{ctx: ctx, fleet: f, files: in.FS, charts: in.Charts, clusters: clustersOf(f),
 		last: &memory{}, next: &memory{shared: f.Shared(), units: map[string]*unit{}, components: map[componentKey]*component{}}}
 	if re.last != nil && slices.Equal(re.last.shared, r.next.shared) {
 		r.last = re.last

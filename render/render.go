@@ -13,7 +13,9 @@
 //	pools.go     what a cluster's vcluster.yaml says of its pools
 //	netris.go    tenants, segments, server clusters and their members at each site's network controller,
 //	             with the files netris_*.go: templates, V-Nets, what is let in and out, the site's own
-//	stack.go     what is installed into tenant clusters, out of kustomize.go and helm.go
+//	stack.go     what is installed into tenant clusters, out of kustomize.go, helm.go and charts.go
+//	storage.go   their storage classes
+//	observability.go  how the provider watches them
 //
 // Rendering is pure: no clock, no randomness, no network, no environment. The same fleet, files and
 // version of Millwright give the same bytes on every machine. Every leaf of every tree says which
@@ -33,6 +35,10 @@
 //	MW309  an object of a stack that is no Kubernetes object, or whose scope is not known
 //	MW310  a segment that asks for what its network controller cannot be told
 //	MW311  a field that must never be rendered
+//	MW330  a chart that is not at hand (the fleet is incomplete)
+//	MW331  a chart's archive that is not the one meant, or that cannot be unpacked
+//	MW332  fields left to the tenant of objects that the stack does not have
+//	MW333  two default storage classes
 package render
 
 import (
@@ -50,11 +56,14 @@ type Inputs struct {
 	// FS is the fleet repository as of the commit; stacks are rendered from its files. It may be nil
 	// if no tenant cluster has a stack.
 	FS fs.FS
+	// Charts is the chart store: the archives of catalogue entries, each where [ChartFile] says. Nil
+	// has none of them.
+	Charts fs.FS
 }
 
 // Render makes the desired objects of a fleet. If any finding is an error, the set is empty: a fleet
-// that cannot be rendered as a whole is not rendered at all. Cancelling ctx ends it with an error,
-// also within a chart that would never end.
+// that cannot be rendered as a whole, be it only that a chart is not at hand, is not rendered at all.
+// Cancelling ctx ends it with an error, also within a chart that would never end.
 func Render(ctx context.Context, f *fleet.Fleet, in Inputs) (state.Set, diag.List) {
 	return new(Renderer).Render(ctx, f, in)
 }
@@ -64,6 +73,7 @@ type renderer struct {
 	ctx        context.Context
 	fleet      *fleet.Fleet
 	files      fs.FS
+	charts     fs.FS
 	clusters   map[string][]cluster // by tenant, of those that stay
 	last, next *memory
 	unit       *unit // that is being rendered
@@ -73,7 +83,10 @@ type renderer struct {
 // all renders everything, unit by unit; see memory.go for what a unit may depend on.
 func (r *renderer) all() {
 	r.entities()
-	r.unitOf("", nil, r.platform)
+	r.unitOf("", nil, func() {
+		r.platform()
+		r.observability()
+	})
 	r.unitOf("site", []any{}, r.siteNetworks)
 	for name, m := range fleet.All(r.fleet.Machines) {
 		if present(m) {
@@ -93,6 +106,7 @@ func (r *renderer) tenant(name string, t *fleet.Tenant) {
 	r.team(name, t)
 	r.project(name, t)
 	r.netrisTenant(name, t)
+	r.dashboard(name, t)
 	for _, c := range r.clusters[name] {
 		r.network(c)
 		r.cluster(c)

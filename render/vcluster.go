@@ -24,7 +24,7 @@ func (r *renderer) cluster(c cluster) {
 	r.add(state.Object{ID: namespace, Entity: c.entity(), Tree: node(fields{
 		"apiVersion": s.fixed("v1"),
 		"kind":       s.fixed("Namespace"),
-		"metadata":   node(fields{"name": s.because("cluster."+c.name, "the tenant's and the cluster's name", namespace.Name)}),
+		"metadata":   node(c.chargeback(fields{"name": s.because("cluster."+c.name, "the tenant's and the cluster's name", namespace.Name)})),
 	})})
 
 	edges := after(namespace, r.control(kindProject, "", c.tenant), r.control(kindProvider, "", r.fleet.Platform.Metal3.NodeProvider))
@@ -109,6 +109,7 @@ func (r *renderer) values(c cluster) state.Tree {
 		"platform":  node(fields{"project": s.fixed(c.tenant)}),
 		"telemetry": node(fields{"enabled": s.fixed(false)}),
 	})
+	base = r.overlay(c, base, r.builtIns(c), c.at("values"))
 	over := s.deep(c.at("values"), c.Values)
 	r.reserved(c, over)
 	return r.overlay(c, base, over, c.at("values"))

@@ -22,6 +22,8 @@ var (
 	ErrRefNotFound = errors.New("ref not found")
 	// ErrPathNotFound is a commit that lacks the configured directory.
 	ErrPathNotFound = errors.New("path not found")
+	// ErrChartNotFound is a chart or a version of it that its repository does not have.
+	ErrChartNotFound = errors.New("chart not found")
 	// ErrTooLarge is a repository, file or directory beyond its limit.
 	ErrTooLarge = errors.New("too large")
 	// ErrCache is a cache directory that cannot be read or written.

@@ -5,7 +5,8 @@
 // Call [Open] and [Git.Fetch], or let a [Poller] do it again and again; [Directory] and [AtRevision]
 // read a local checkout. Whatever a Snapshot holds was written by people and is hostile until
 // checked: nothing of it is executed, no link leads out of it, and every read is bounded and proved
-// against the object's own hash. The package knows Git; it knows neither CUE, nor fleets, nor the
+// against the object's own hash. [Charts] fetches the charts that a fleet names once, and keeps each
+// under its digest. The package knows Git, Helm repositories and OCI registries; it knows neither CUE, nor fleets, nor the
 // systems they describe.
 package sources
 

@@ -98,6 +98,10 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 	l.reconciler.Keep = map[state.System]time.Duration{state.Redfish: o.bmcInterval}
 	poller := sources.NewPoller(git)
 	poller.Interval = o.poll
+	compiler.charts.fetch = true
+	compiler.charts.say = func(format string, args ...any) {
+		log.Warn("a chart cannot be had", "error", fmt.Sprintf(format, args...))
+	}
 	agent := &reconcile.Agent{
 		Poller:     poller,
 		LastGood:   lastGood{l.memory},

@@ -23,6 +23,7 @@ var workerProgram = os.Executable
 type compiler struct {
 	*fleet.Loader
 	render.Renderer
+	charts chartStore
 }
 
 // compiler compiles in worker processes; the caller closes it.
@@ -31,7 +32,7 @@ func (g *globals) compiler() (*compiler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the program that compiles: %w", err)
 	}
-	return &compiler{Loader: fleet.NewLoader(fleet.Options{Worker: fleet.Worker{Path: self}, CacheDir: g.cacheDir})}, nil
+	return &compiler{Loader: fleet.NewLoader(fleet.Options{Worker: fleet.Worker{Path: self}, CacheDir: g.cacheDir}), charts: g.charts()}, nil
 }
 
 // source is what lies in a directory, with a compiler for it, which the caller closes.
@@ -50,7 +51,8 @@ func (c *compiler) compile(ctx context.Context, s sources.Snapshot) (reconcile.D
 	if found.Err() != nil {
 		return reconcile.Desired{}, found
 	}
-	set, more := c.Render(ctx, f, render.Inputs{FS: s.FS})
+	c.charts.complete(ctx, f)
+	set, more := c.Render(ctx, f, render.Inputs{FS: s.FS, Charts: c.charts.files()})
 	return reconcile.Desired{Fleet: f, Set: set, Source: report.Source{Commit: name(s), Subject: s.Commit.Subject, Fetched: s.FetchedAt}}, append(found, more...).Sort()
 }
 
@@ -65,14 +67,15 @@ func name(s sources.Snapshot) string {
 	return s.Commit.Hash
 }
 
-// compileDirectory compiles the fleet in a directory; what is wrong with it has been printed if the
-// error is an exit.
-func (g *globals) compileDirectory(ctx context.Context, dir string) (reconcile.Desired, sources.Snapshot, error) {
+// compileDirectory compiles the fleet in a directory, fetching charts that are not at hand if it is
+// told to; what is wrong with it has been printed if the error is an exit.
+func (g *globals) compileDirectory(ctx context.Context, dir string, fetch bool) (reconcile.Desired, sources.Snapshot, error) {
 	snapshot, c, err := g.source(dir)
 	if err != nil {
 		return reconcile.Desired{}, snapshot, err
 	}
 	defer c.Close()
+	c.charts.fetch = fetch
 	want, found := c.compile(ctx, snapshot)
 	if err := ctx.Err(); err != nil {
 		return want, snapshot, err // what was found is only that
@@ -80,8 +83,5 @@ func (g *globals) compileDirectory(ctx context.Context, dir string) (reconcile.D
 	if err := view.Diagnostics(g.stderr, found, snapshot.FS, about(dir, styleOn(g.stderr))); err != nil {
 		return want, snapshot, err
 	}
-	if found.Err() != nil {
-		return want, snapshot, exit{code: exitInvalid}
-	}
-	return want, snapshot, nil
+	return want, snapshot, outcome(found)
 }

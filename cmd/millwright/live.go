@@ -67,7 +67,7 @@ something could not be read says so: in its text, by its exit code, and by "comp
 
 // connect compiles the fleet in a directory and prepares to look at its targets and change them.
 func (g *globals) connect(ctx context.Context, conn *connection, dir string) (reconcile.Desired, *live, error) {
-	want, _, err := g.compileDirectory(ctx, dir)
+	want, _, err := g.compileDirectory(ctx, dir, true)
 	if err != nil {
 		return want, nil, err
 	}

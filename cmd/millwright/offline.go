@@ -29,7 +29,7 @@ and github forms files are named from where you are, in the json form from the f
 
 With --base it also compares the fleet with what is in force, a revision of the Git repository that it
 lies in: what cannot be changed any more, and what is removed without having been retired first.
-` + exits("", exitInvalid),
+` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := g.directory(args)
@@ -59,10 +59,10 @@ lies in: what cannot be changed any more, and what is removed without having bee
 				"json":   form(found, view.DiagnosticsJSON),
 				"github": func(w io.Writer, s view.Style) error { return view.DiagnosticsGitHub(w, found, about(dir, s)) },
 			})
-			if err == nil && found.Err() != nil {
-				return exit{code: exitInvalid}
+			if err != nil {
+				return err
 			}
-			return err
+			return outcome(found)
 		},
 	}
 	out.flag(cmd, "text", "json", "github")
@@ -107,10 +107,10 @@ func newRender(g *globals) *cobra.Command {
 		Short: "Print every object that a fleet wants, in all three systems",
 		Long: `Render prints the desired objects of a fleet, sorted by address. It needs no network and no
 credentials. The same commit renders to the same bytes on every machine. Secrets are named, never shown.
-` + exits("", exitInvalid),
+` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			want, _, err := g.compileDirectory(cmd.Context(), g.directory(args))
+			want, _, err := g.compileDirectory(cmd.Context(), g.directory(args), false)
 			if err != nil {
 				return err
 			}

@@ -84,12 +84,13 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fleet":  copyExample,
-			"edit":   edit,
-			"exits":  exitsWith,
-			"sparse": sparse,
-			"agent":  fakeAgent,
-			"age":    age,
+			"fleet":      copyExample,
+			"edit":       edit,
+			"exits":      exitsWith,
+			"sparse":     sparse,
+			"agent":      fakeAgent,
+			"age":        age,
+			"repository": serveCharts,
 		},
 	})
 }

@@ -28,11 +28,11 @@ of an object in a plan or a status, with or without a field, or that of an entit
   millwright why machine/gpu-001.bmc.address
 
 For one field it shows every line that took part, for a whole object the first line of each field.
-` + exits("", exitInvalid),
+` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := g.directory(args[1:])
-			want, snapshot, err := g.compileDirectory(cmd.Context(), dir)
+			want, snapshot, err := g.compileDirectory(cmd.Context(), dir, false)
 			if err != nil {
 				return err
 			}

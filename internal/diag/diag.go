@@ -18,11 +18,17 @@ const (
 	Error Severity = iota
 	// Warning informs: the fleet is used.
 	Warning
+	// Incomplete stops as an error does, but nothing is wrong with the fleet: something that it names
+	// is not at hand.
+	Incomplete
 )
 
 func (s Severity) String() string {
-	if s == Warning {
+	switch s {
+	case Warning:
 		return "warning"
+	case Incomplete:
+		return "incomplete"
 	}
 	return "error"
 }
@@ -105,12 +111,17 @@ func (l List) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Err is l as an error if it holds any Error, else nil: warnings alone stop nothing.
+// Err is l as an error if it holds any Error or Incomplete, else nil: warnings alone stop nothing.
 func (l List) Err() error {
-	if slices.ContainsFunc(l, func(d Diagnostic) bool { return d.Severity == Error }) {
+	if slices.ContainsFunc(l, func(d Diagnostic) bool { return d.Severity != Warning }) {
 		return l
 	}
 	return nil
+}
+
+// Incomplete reports whether l stops only because something is not at hand.
+func (l List) Incomplete() bool {
+	return l.Err() != nil && !slices.ContainsFunc(l, func(d Diagnostic) bool { return d.Severity == Error })
 }
 
 // Sort orders findings by position, code, path and summary, and drops exact repetitions.

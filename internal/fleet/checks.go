@@ -45,6 +45,9 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS) diag.List {
 	c.uniqueness()
 	c.names()
 	c.stacks()
+	c.clusterStacks()
+	c.chargeback()
+	c.observability()
 	c.networks()
 	c.segments()
 	c.vnets()
@@ -63,6 +66,12 @@ func (c *checker) report(code string, at Query, summary, hint string, related ..
 		d.Path += "." + at.Path
 	}
 	c.found = append(c.found, finding{Diagnostic: d, at: at, related: related})
+}
+
+// warn adds a finding that stops nothing.
+func (c *checker) warn(code string, at Query, summary, hint string) {
+	c.report(code, at, summary, hint)
+	c.found[len(c.found)-1].Severity = diag.Warning
 }
 
 // list finds the positions and returns the findings.

@@ -1,11 +1,7 @@
 package fleet
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"path"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -93,56 +89,4 @@ func (c *checker) names() {
 			}
 		}
 	}
-}
-
-// stacks: components exist, and can be put in an order.
-func (c *checker) stacks() {
-	marker := map[string]string{"kustomize": "kustomization.yaml", "helm": "Chart.yaml"}
-	for n, s := range All(c.f.Stacks) {
-		e := address("stack", n)
-		for cn, k := range All(s.Components) {
-			in := joinPath("component", cn)
-			if _, err := fs.Stat(c.fsys, path.Join(k.Path, marker[k.Type])); errors.Is(err, fs.ErrNotExist) {
-				c.report("MW201", Query{e, in + ".path"}, fmt.Sprintf("there is no %s in %s", marker[k.Type], k.Path), "the path is that of a directory, from the root of the repository")
-			} else if err != nil {
-				c.report("MW201", Query{e, in + ".path"}, fmt.Sprintf("%s in %s cannot be read: %v", marker[k.Type], k.Path, reason(err)), "")
-			}
-			if k.Type == "kustomize" && len(k.Values) > 0 {
-				c.report("MW207", Query{e, in + ".values"}, "a kustomize component has no values", "use a patch in its kustomization, or a chart")
-			}
-			for i, a := range k.After {
-				if _, ok := s.Components[a]; !ok {
-					c.report("MW201", Query{e, joinPath("component", cn, "after", fmt.Sprintf("[%d]", i))}, fmt.Sprintf("stack %s has no component %q", n, a), "after names components of the same stack")
-				}
-			}
-		}
-		if circle := circleOf(s.Components); len(circle) > 0 {
-			c.report("MW207", Query{e, joinPath("component", circle[0], "after")}, "components wait for each other: "+strings.Join(append(circle, circle[0]), " → "), "remove one of these from after")
-		}
-	}
-}
-
-// circleOf finds components that wait for each other, beginning with the least name; nil if none do.
-func circleOf(components map[string]*Component) []string {
-	done := map[string]bool{}
-	var stack, circle []string
-	var visit func(string)
-	visit = func(n string) {
-		if i := slices.Index(stack, n); i >= 0 && circle == nil {
-			circle = slices.Clone(stack[i:])
-		}
-		if done[n] || components[n] == nil || circle != nil {
-			return
-		}
-		stack = append(stack, n)
-		for _, a := range components[n].After {
-			visit(a)
-		}
-		stack = stack[:len(stack)-1]
-		done[n] = true
-	}
-	for n := range All(components) {
-		visit(n)
-	}
-	return circle
 }

@@ -61,6 +61,9 @@ func decode(e entity) (typed, error) {
 		for _, c := range s.Components {
 			numbers(c.Values)
 		}
+		for _, c := range s.Catalogue {
+			numbers(c.Values)
+		}
 	case "tenant":
 		n := &Tenant{Meta: meta}
 		t.value, err = into(e.JSON, n)

@@ -17,6 +17,7 @@ type Class struct {
 	Inspection      string               `json:"inspection"` // "agent" or "disabled"
 	BootMode        string               `json:"bootMode"`
 	RootDeviceHints *DiskHints           `json:"rootDeviceHints,omitempty"`
+	SpareDisks      int                  `json:"spareDisks"` // of one machine
 	Sanitise        Sanitise             `json:"sanitise"`
 	Acceptance      Acceptance           `json:"acceptance"`
 	Image           string               `json:"image,omitempty"`

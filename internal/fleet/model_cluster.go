@@ -2,15 +2,16 @@ package fleet
 
 // Cluster is one virtual cluster of a tenant; schema/cluster.cue documents the fields.
 type Cluster struct {
-	Kubernetes   string           `json:"kubernetes"` // "v1.35.2"
-	Nodes        string           `json:"nodes"`      // "private"
-	Stack        string           `json:"stack,omitempty"`
-	Segment      string           `json:"segment"`
-	Retired      bool             `json:"retired"` // being taken down
-	ControlPlane ControlPlane     `json:"controlPlane"`
-	Networking   Networking       `json:"networking"`
-	Values       map[string]any   `json:"values"` // merged over vcluster.yaml
-	Pools        map[string]*Pool `json:"pool"`
+	Kubernetes   string                   `json:"kubernetes"` // "v1.35.2"
+	Nodes        string                   `json:"nodes"`      // "private"
+	Stack        string                   `json:"stack,omitempty"`
+	Storage      map[string]*StorageClass `json:"storage"`
+	Segment      string                   `json:"segment"`
+	Retired      bool                     `json:"retired"` // being taken down
+	ControlPlane ControlPlane             `json:"controlPlane"`
+	Networking   Networking               `json:"networking"`
+	Values       map[string]any           `json:"values"` // merged over vcluster.yaml
+	Pools        map[string]*Pool         `json:"pool"`
 }
 
 // ControlPlane sizes a tenant cluster's control plane.

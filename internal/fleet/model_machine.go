@@ -78,8 +78,17 @@ const (
 // Image is an operating system image.
 type Image struct {
 	Meta
-	DisplayName  string `json:"displayName,omitempty"`
-	URL          string `json:"url"`
-	Checksum     string `json:"checksum"`     // hexadecimal
-	ChecksumType string `json:"checksumType"` // "sha256", "sha512" or "md5"
+	DisplayName  string   `json:"displayName,omitempty"`
+	Software     []string `json:"software"` // the Software constants
+	URL          string   `json:"url"`
+	Checksum     string   `json:"checksum"`     // hexadecimal
+	ChecksumType string   `json:"checksumType"` // "sha256", "sha512" or "md5"
 }
+
+// What images bring beside the operating system.
+const (
+	SoftwareISCSI  = "iscsi"
+	SoftwareNFS    = "nfs"
+	SoftwareWeka   = "weka"
+	SoftwareDriver = "nvidia-driver"
+)

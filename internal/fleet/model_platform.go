@@ -12,6 +12,8 @@ type Platform struct {
 	VCluster   VCluster       `json:"vcluster"`
 	DNS        []string       `json:"dns"`
 	Networking Networking     `json:"networking"`
+	// Observability is nil where tenant clusters are not watched.
+	Observability *Observability `json:"observability,omitempty"`
 }
 
 // PlatformMetal3 says where Metal3 keeps its objects.

@@ -81,6 +81,12 @@ var tables = map[string]Table{
 	"kubernetes/CustomResourceDefinition.apiextensions.k8s.io": {
 		Protected: true, Release: Delete, Removed: DataLoss,
 	},
+	// A job runs once; one that is to do something else is another job.
+	"kubernetes/Job.batch": {Release: Delete, Immutable: []string{"spec.template", "spec.selector", "spec.completions", "spec.completionMode"}},
+	// Volumes outlive their class, so that it is simply made anew.
+	"kubernetes/StorageClass.storage.k8s.io": {
+		Release: Delete, Immutable: []string{"provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"},
+	},
 	"kubernetes/Secret": {Release: Delete, Sensitive: []string{"data", "stringData"}},
 
 	// Redfish. The resources are there by nature; what Git drops stays as it is.

@@ -65,21 +65,21 @@ func sameBut(a, b diag.Diagnostic) bool {
 
 // tally says how many findings there are.
 func tally(found diag.List) string {
-	errors, warnings := 0, 0
+	count := map[diag.Severity]int{}
 	for _, d := range found {
-		if d.Severity == diag.Warning {
-			warnings++
-		} else {
-			errors++
-		}
+		count[d.Severity]++
 	}
-	switch {
-	case warnings == 0:
-		return plural(errors, "error")
-	case errors == 0:
-		return plural(warnings, "warning")
+	var parts []string
+	if n := count[diag.Error]; n > 0 {
+		parts = append(parts, plural(n, "error"))
 	}
-	return plural(errors, "error") + ", " + plural(warnings, "warning")
+	if n := count[diag.Incomplete]; n > 0 {
+		parts = append(parts, plural(n, "thing")+" not at hand")
+	}
+	if n := count[diag.Warning]; n > 0 {
+		parts = append(parts, plural(n, "warning"))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // excerpt prints the line that a position names, and a caret below the column.
@@ -155,7 +155,11 @@ func DiagnosticsGitHub(w io.Writer, found diag.List, s Style) error {
 			message += "\nhint: " + d.Hint
 		}
 		at := s.pos(d.Pos)
-		p.f("::%s ", d.Severity)
+		word := "error" // GitHub knows no other that stops
+		if d.Severity == diag.Warning {
+			word = "warning"
+		}
+		p.f("::%s ", word)
 		if at.File != "" {
 			p.f("file=%s,", githubProperty(at.File))
 		}
