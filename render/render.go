@@ -173,6 +173,9 @@ func (r *renderer) entities() {
 	for n := range fleet.All(f.Sites) {
 		name("site/"+n, false)
 	}
+	for n := range fleet.All(f.Profiles) {
+		name("profile/"+n, false)
+	}
 	for n := range fleet.All(f.Stacks) {
 		name("stack/"+n, false)
 	}

@@ -50,6 +50,9 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS) diag.List {
 	c.vnets()
 	c.reach()
 	c.allocation()
+	c.platform()
+	c.identity()
+	c.profiles()
 	return c.list(ctx)
 }
 

@@ -18,6 +18,8 @@ type Fleet struct {
 	Segments map[string]*Segment
 	Stacks   map[string]*Stack
 	Tenants  map[string]*Tenant
+	// Profiles are the fleet's own, beside those that are built in; see Fleet.Profile.
+	Profiles map[string]*Profile
 	// Allocation says which machines serve which pool; empty where no allocation file is.
 	Allocation Allocation
 
