@@ -6,7 +6,10 @@
 //
 //	metal3.go    the hosts of machines, their firmware settings, and the label that offers a host to a pool
 //	redfish.go   what is set or watched on each machine's BMC
-//	platform.go  tenants, projects, node types and images in vCluster Platform
+//	platform.go  tenants, projects, people, node types and images in vCluster Platform, and Platform itself
+//	standalone.go  the control plane cluster, where it is vCluster Standalone
+//	audit.go     what the API servers of tenant clusters log
+//	mirror.go    everything from one mirror, and the proof of it
 //	vcluster.go  each tenant cluster: its namespace, its instance, its vcluster.yaml
 //	netris.go    tenants, segments, server clusters and their members at each site's network controller,
 //	             with the files netris_*.go: templates, V-Nets, what is let in and out, the site's own
@@ -30,6 +33,9 @@
 //	MW309  an object of a stack that is no Kubernetes object, or whose scope is not known
 //	MW310  a segment that asks for what its network controller cannot be told
 //	MW311  a field that must never be rendered
+//	MW350  something that would be fetched from outside the platform's mirror
+//	MW351  a value that the platform's edition does not cover
+//	MW352  a value that contradicts what the platform or the tenant demands
 package render
 
 import (

@@ -106,6 +106,7 @@ func (r *renderer) component(cl cluster, s *fleet.Stack, name string, apis []str
 	at := diag.Diagnostic{Path: "stack/" + s.Name + "." + key("component", name), Pos: s.Pos}
 	files := &repo{fs: r.files, read: reads{}}
 	manifests, found := r.manifests(files, c, name, cl.Kubernetes, apis)
+	r.mirrored(manifests)
 	for _, m := range manifests {
 		found = append(found, m.check()...)
 	}

@@ -39,6 +39,7 @@ func (c *checker) signOn(id *Identity) {
 	if !id.Passwords && id.OIDC == nil && id.SAML == nil && len(id.Connectors) == 0 {
 		c.report("MW255", at(), "nobody could sign in: there are no passwords and no identity provider", "write oidc or saml, or passwords: true")
 	}
+	c.apartGroups(id)
 	for n, team := range All(id.Teams) {
 		if _, taken := c.f.Tenants[n]; taken {
 			c.report("MW254", at("team", n), fmt.Sprintf("team %s would be that of the tenant of this name", n), "choose another name", mention{Query{address("tenant", n), ""}, "the tenant"})
@@ -65,7 +66,7 @@ func (c *checker) group(group string, at Query) {
 		}
 		return
 	}
-	oidc, _, ok := id.Provider(provider)
+	oidc, saml, ok := id.Provider(provider)
 	if !ok {
 		hint := "write it as a connector of the platform's identity"
 		if near := nearest(provider, keys(id.Connectors)); near != "" {
@@ -74,12 +75,15 @@ func (c *checker) group(group string, at Query) {
 		c.report("MW255", at, fmt.Sprintf("there is no identity provider %q", provider), hint)
 		return
 	}
-	if oidc == nil || oidc.GroupsPrefix == "" || !strings.HasPrefix(name, oidc.GroupsPrefix) {
-		return
-	}
 	where := "identity"
 	if provider != MainProvider {
 		where = joinPath("identity", "connector", provider)
+	}
+	if saml != nil && len(saml.AllowedGroups) > 0 && !slices.Contains(saml.AllowedGroups, name) {
+		c.report("MW255", at, fmt.Sprintf("group %s does not count: it is not among the allowed groups of %s", name, provider), "add it there", mention{Query{"platform", where + ".saml.allowedGroups"}, "those that count"})
+	}
+	if oidc == nil || oidc.GroupsPrefix == "" || !strings.HasPrefix(name, oidc.GroupsPrefix) {
+		return
 	}
 	c.report("MW255", at, fmt.Sprintf("group %s would get the prefix %s twice", name, oidc.GroupsPrefix), "write it as the identity provider does: "+provider+":"+strings.TrimPrefix(name, oidc.GroupsPrefix),
 		mention{Query{"platform", where + ".oidc.groupsPrefix"}, "the prefix"})
@@ -95,9 +99,6 @@ func (c *checker) access(tenant string, t *Tenant) {
 	}
 	for i, m := range t.Access.Members {
 		c.team(m.Team, at("members[%d].team", i))
-		if m.Team == tenant {
-			c.report("MW254", at("members[%d].team", i), "the tenant's own team administers the project already", "remove it")
-		}
 		if _, own := roles[m.Role]; !own && !slices.Contains([]string{RoleAdmin, RoleUser, RoleViewer}, m.Role) {
 			hint := "it is admin, user, viewer, or one of the roles of the platform's identity"
 			if near := nearest(m.Role, append(keys(roles), RoleAdmin, RoleUser, RoleViewer)); near != "" {
@@ -119,17 +120,23 @@ func (c *checker) access(tenant string, t *Tenant) {
 	c.nodeTypes(tenant, t)
 }
 
-// team: a team of the platform's identity or of a tenant.
+// team: a team of the platform's identity. A tenant's own needs no mention, another tenant's has no
+// business here.
 func (c *checker) team(name string, at Query) {
 	var teams map[string]Team
 	if id := c.f.Platform.Identity; id != nil {
 		teams = id.Teams
 	}
-	if _, ok := teams[name]; ok || c.f.Tenants[name] != nil {
+	if _, ok := teams[name]; ok {
+		return
+	}
+	if c.f.Tenants[name] != nil {
+		c.report("MW254", at, fmt.Sprintf("%s is the team of a tenant", name),
+			"a tenant's own team administers its project already, and no tenant has part in another's; for the provider's people write a team in the platform's identity")
 		return
 	}
 	hint := "write it as a team of the platform's identity"
-	if near := nearest(name, append(keys(teams), keys(c.f.Tenants)...)); near != "" {
+	if near := nearest(name, keys(teams)); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	c.report("MW254", at, fmt.Sprintf("there is no team %q", name), hint)
@@ -152,4 +159,59 @@ func (c *checker) nodeTypes(tenant string, t *Tenant) {
 			}
 		}
 	}
+}
+
+// groupSource is an identity provider with what the names of its groups can be: anything that begins with
+// a prefix, or some names.
+type groupSource struct {
+	at     Query
+	what   string
+	prefix string
+	names  []string // nil: whatever begins with prefix
+}
+
+// apartGroups: where people come from several identity providers, none can name a group that is
+// another's. Otherwise whoever runs one of them could make anybody an administrator.
+func (c *checker) apartGroups(id *Identity) {
+	var all []groupSource
+	add := func(name string, oidc *OIDC, saml *SAML, where string) {
+		s := groupSource{what: name}
+		switch {
+		case oidc != nil:
+			s.at, s.prefix = Query{"platform", where + ".oidc"}, oidc.GroupsPrefix
+		case saml != nil:
+			s.at = Query{"platform", where + ".saml"}
+			if len(saml.AllowedGroups) > 0 {
+				s.names = saml.AllowedGroups
+			}
+		default:
+			return
+		}
+		all = append(all, s)
+	}
+	add(MainProvider, id.OIDC, id.SAML, "identity")
+	for n, k := range All(id.Connectors) {
+		add(n, k.OIDC, k.SAML, joinPath("identity", "connector", n))
+	}
+	for i, b := range all {
+		for _, a := range all[:i] {
+			if a.meets(b) {
+				c.report("MW255", b.at, fmt.Sprintf("identity providers %s and %s could name the same group", a.what, b.what),
+					"give those that speak OpenID Connect a groupsPrefix each, of which none begins with another, and those that speak SAML allowedGroups of their own", mention{a.at, "the other"})
+			}
+		}
+	}
+}
+
+// meets reports whether two identity providers can name one group.
+func (s groupSource) meets(t groupSource) bool {
+	if s.names == nil && t.names == nil {
+		return strings.HasPrefix(s.prefix, t.prefix) || strings.HasPrefix(t.prefix, s.prefix)
+	}
+	if s.names == nil {
+		s, t = t, s
+	}
+	return slices.ContainsFunc(s.names, func(n string) bool {
+		return t.names == nil && strings.HasPrefix(n, t.prefix) || slices.Contains(t.names, n)
+	})
 }

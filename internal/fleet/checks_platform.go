@@ -74,7 +74,7 @@ func (c *checker) controlPlane(k *PlatformCluster) {
 // of vcluster.yaml are found by the renderer, in what is rendered.
 func (c *checker) edition() {
 	p := c.f.Platform
-	if p.Edition == EditionPaid || p.Edition == "" {
+	if p.Edition != EditionFree {
 		return
 	}
 	refuse := func(what string, at Query) {

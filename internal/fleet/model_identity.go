@@ -46,7 +46,7 @@ type SAML struct {
 	UsernameAttribute string   `json:"usernameAttribute"`
 	EmailAttribute    string   `json:"emailAttribute"`
 	GroupsAttribute   string   `json:"groupsAttribute"`
-	AllowedGroups     []string `json:"allowedGroups"` // empty: anybody
+	AllowedGroups     []string `json:"allowedGroups"` // the only ones that count; empty: all
 }
 
 // Team is a team of the provider's own people.

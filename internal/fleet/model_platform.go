@@ -21,9 +21,8 @@ type Platform struct {
 	Mirror       *Mirror          `json:"mirror,omitempty"`
 }
 
-// What the licence of Platform covers, from least to most.
+// What the licence of Platform covers.
 const (
-	EditionNone = "none"
 	EditionFree = "free"
 	EditionPaid = "paid"
 )
