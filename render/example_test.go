@@ -20,7 +20,12 @@ func TestExampleFleet(t *testing.T) {
 	require.NoError(t, found.Err())
 	set := mustRender(t, f, render.Inputs{FS: repo})
 	golden(t, "example.txt", dump(set))
+	everyLeafIsSomewhere(t, f, set)
+}
 
+// everyLeafIsSomewhere asks for the place of every leaf.
+func everyLeafIsSomewhere(t *testing.T, f *fleet.Fleet, set state.Set) {
+	t.Helper()
 	asked := map[fleet.Query]state.ID{}
 	for o := range set.All() {
 		for _, leaf := range o.Tree.Leaves() {

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"testing/fstest"
 
+	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
@@ -260,4 +262,20 @@ func TestPlatformFitsTheChart(t *testing.T) {
 		"Platform is installed with the values that are kept for it")
 	release["values"] = "written as text"
 	validate(standalone)
+}
+
+// A fleet that says everything about its platform is accepted, keeps the promises of its profiles,
+// renders without a finding, and answers why each value is what it is.
+func TestSovereignFleet(t *testing.T) {
+	a, err := txtar.ParseFile("testdata/sovereign.txtar")
+	require.NoError(t, err)
+	fsys := fstest.MapFS{}
+	for _, file := range a.Files {
+		fsys[file.Name] = &fstest.MapFile{Data: file.Data, Mode: 0o644}
+	}
+	f, found := fleet.Load(t.Context(), fsys, fleet.Options{})
+	require.Empty(t, found)
+	set := mustRender(t, f, render.Inputs{FS: fsys})
+	everyLeafIsSomewhere(t, f, set)
+	require.Equal(t, "registry.example.com/mirror/example/vnode-runtime:1", at(t, must(t, set, "kubernetes/acme.main/DaemonSet.apps/vnode/vnode-runtime"), "spec.template.spec.containers[0].image"))
 }
