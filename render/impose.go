@@ -22,8 +22,11 @@ func (r *renderer) imposed(c cluster, values state.Tree) state.Tree {
 // extend merges two trees: maps key by key, lists one after the other. Where both say something else
 // of one key that is a finding about `at`, and the second holds.
 func (r *renderer) extend(base, more state.Tree, at string, pos diag.Pos) state.Tree {
-	a, isMap := base.Fields()
+	_, isMap := base.Fields()
 	b, both := more.Fields()
+	if isMap && both && len(b) == 0 {
+		return base
+	}
 	if isMap && both {
 		merged := open(base)
 		for _, f := range b {
@@ -32,9 +35,6 @@ func (r *renderer) extend(base, more state.Tree, at string, pos diag.Pos) state.
 			} else {
 				merged[f.Key] = f.Tree
 			}
-		}
-		if len(a)+len(b) == 0 {
-			return base
 		}
 		return node(merged)
 	}

@@ -33,4 +33,12 @@
 //	MW246  a public address or a switch port that has another user already
 //	MW247  a fabric profile that does not carry what relies on it
 //	MW249  names that become the same in Netris
+//	MW250  a control plane cluster too small for its tier
+//	MW251  a control plane cluster without a quorum
+//	MW252  a feature that the platform's edition does not cover
+//	MW253  a promise to a tenant that is not kept
+//	MW254  a team, role or cluster that access names and that is not there
+//	MW255  an identity provider or a group by which nobody, or somebody else, would sign in
+//	MW256  a project that could take another tenant's machines
+//	MW257  an audit log without a place to go to
 package fleet
