@@ -27,7 +27,9 @@ func (c *checker) identity() {
 // signOn: each connector speaks one protocol, somebody can sign in, and no team or role takes a name
 // that is taken.
 func (c *checker) signOn(id *Identity) {
-	at := func(path ...string) Query { return Query{"platform", joinPath(append([]string{"identity"}, path...)...)} }
+	at := func(path ...string) Query {
+		return Query{"platform", joinPath(append([]string{"identity"}, path...)...)}
+	}
 	if id.OIDC != nil && id.SAML != nil {
 		c.report("MW255", at("saml"), "the platform's identity provider speaks OpenID Connect or SAML, not both", "make one of the two a connector", mention{at("oidc"), "the other"})
 	}
