@@ -36,6 +36,7 @@ func (f *Fleet) Shared() []any {
 	all = appendAll(all, f.Classes)
 	all = appendAll(all, f.Images)
 	all = appendAll(all, f.Segments)
+	all = appendAll(all, f.Profiles)
 	return appendAll(all, f.Stacks)
 }
 
