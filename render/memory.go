@@ -95,6 +95,7 @@ func (r *renderer) unitOf(name string, inputs []any, render func()) {
 	r.next.units[name] = r.unit
 	render()
 	r.refuse(r.unit.objects)
+	r.outside(r.unit.objects)
 	for i := range r.unit.objects {
 		o := &r.unit.objects[i]
 		o.ObserveOnly = r.observeOnly(*o)

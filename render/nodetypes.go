@@ -100,7 +100,7 @@ func (r *renderer) images() []state.ID {
 			"displayName": display,
 			"owner":       r.owner(),
 			"properties": node(fields{
-				"metal3.vcluster.com/image-url":           s.of("url", image.URL),
+				"metal3.vcluster.com/image-url":           r.fileURL(s, "url", image.URL),
 				"metal3.vcluster.com/image-checksum":      s.of("checksum", image.Checksum),
 				"metal3.vcluster.com/image-checksum-type": s.of("checksumType", image.ChecksumType),
 			}),

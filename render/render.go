@@ -7,8 +7,11 @@
 //	metal3.go    the hosts of machines, and the label that offers a host to a pool
 //	metal3_hardware.go  their disks, firmware, BIOS settings and what they are told at installation
 //	redfish.go   what is set or watched on each machine's BMC
-//	platform.go  tenants and projects in vCluster Platform
+//	platform.go  tenants, projects and people in vCluster Platform, and Platform itself
 //	nodetypes.go the node provider with a node type for each pool, and the images that these use
+//	standalone.go  the control plane cluster, where it is vCluster Standalone
+//	audit.go     what the API servers of tenant clusters log
+//	mirror.go    everything from one mirror, and the proof of it
 //	vcluster.go  each tenant cluster: its namespace, its instance, its vcluster.yaml
 //	pools.go     what a cluster's vcluster.yaml says of its pools
 //	netris.go    tenants, segments, server clusters and their members at each site's network controller,
@@ -39,6 +42,9 @@
 //	MW331  a chart's archive that is not the one meant, or that cannot be unpacked
 //	MW332  fields left to the tenant of objects that the stack does not have
 //	MW333  two default storage classes
+//	MW350  something that would be fetched from outside the platform's mirror
+//	MW351  a value that the platform's edition does not cover
+//	MW352  a value that contradicts what the platform or the tenant demands
 package render
 
 import (
@@ -189,6 +195,9 @@ func (r *renderer) entities() {
 	}
 	for n := range fleet.All(f.Sites) {
 		name("site/"+n, false)
+	}
+	for n := range fleet.All(f.Profiles) {
+		name("profile/"+n, false)
 	}
 	for n := range fleet.All(f.Stacks) {
 		name("stack/"+n, false)

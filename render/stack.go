@@ -133,6 +133,7 @@ func (r *renderer) component(cl cluster, s *fleet.Stack, p part, apis []string) 
 	at := diag.Diagnostic{Path: "stack/" + s.Name + "." + p.field, Pos: s.Pos}
 	files := &repo{fs: r.files, read: reads{}}
 	manifests, found := r.manifests(files, p, cl.Kubernetes, apis)
+	r.mirrored(manifests)
 	for _, m := range manifests {
 		found = append(found, m.check()...)
 		m.leave(s.TenantFields)

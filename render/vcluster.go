@@ -36,6 +36,7 @@ func (r *renderer) cluster(c cluster) {
 		}
 	}
 	edges = append(edges, state.Edge{On: c.serverClusterID(), Below: true})
+	edges = append(edges, after(r.auditPolicy(c)...)...)
 
 	platform := source("platform")
 	name := s.because("cluster."+c.name, "the cluster's name", c.name)
@@ -56,13 +57,9 @@ func (r *renderer) cluster(c cluster) {
 				"virtualCluster": name,
 			}),
 			"template": node(fields{
-				// Without rules, everybody in the project would be an administrator.
-				"access": node(fields{
-					"defaultClusterRole": s.fixed("view"),
-					"rules":              list(node(fields{"teams": list(team), "clusterRole": s.fixed("cluster-admin")})),
-				}),
+				"access": r.access(c),
 				"helmRelease": node(fields{
-					"chart":  node(fields{"version": platform.of("vcluster.version", r.fleet.Platform.VCluster.Version)}),
+					"chart":  r.vclusterChart(),
 					"values": state.Encode(state.YAML, r.values(c)),
 				}),
 			}),
@@ -112,7 +109,7 @@ func (r *renderer) values(c cluster) state.Tree {
 	base = r.overlay(c, base, r.builtIns(c), c.at("values"))
 	over := s.deep(c.at("values"), c.Values)
 	r.reserved(c, over)
-	return r.overlay(c, base, over, c.at("values"))
+	return r.imposed(c, r.overlay(c, base, over, c.at("values")))
 }
 
 // reservedValues are the keys of vcluster.yaml that `values` may not set, each with what to do

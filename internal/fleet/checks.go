@@ -56,6 +56,9 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS) diag.List {
 	c.hardware()
 	c.pools()
 	c.installing()
+	c.platform()
+	c.identity()
+	c.profiles()
 	return c.list(ctx)
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // kinds are the top-level fields of a fleet's files and the definitions that close them; the first
-// seven are maps by name, of the others there is one each.
+// eight are maps by name, of the others there is one each.
 var kinds = []struct {
 	name, definition string
 	many             bool
@@ -25,6 +25,7 @@ var kinds = []struct {
 	{"site", "#Sites", true},
 	{"stack", "#Stacks", true},
 	{"tenant", "#Tenants", true},
+	{"profile", "#Profiles", true},
 	{"allocation", "#Allocation", false},
 	{"platform", "#Platform", false},
 	{"policy", "#Policy", false},

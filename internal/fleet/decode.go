@@ -70,8 +70,17 @@ func decode(e entity) (typed, error) {
 		for _, c := range n.Clusters {
 			numbers(c.Values)
 		}
+	case "profile":
+		t.value, err = into(e.JSON, &Profile{Meta: meta})
 	case "platform":
-		t.value, err = into(e.JSON, &Platform{Meta: meta})
+		p := &Platform{Meta: meta}
+		t.value, err = into(e.JSON, p)
+		if p.Helm != nil {
+			numbers(p.Helm.Values)
+		}
+		if p.ControlPlane != nil && p.ControlPlane.Standalone != nil {
+			numbers(p.ControlPlane.Standalone.Values)
+		}
 	case "policy":
 		t.value, err = into(e.JSON, &Policy{Meta: meta})
 	case "allocation":

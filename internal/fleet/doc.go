@@ -43,4 +43,12 @@
 //	MW267  an SSH key that is none, is private, or is there twice
 //	MW268  a pool's settings or a template that contradict each other
 //	MW269  what a machine is told at installation, or its ports, do not fit together
+//	MW250  a control plane cluster too small for its tier
+//	MW251  a control plane cluster without a quorum
+//	MW252  a feature that the platform's edition does not cover
+//	MW253  a promise to a tenant that is not kept
+//	MW254  a team, role or cluster that access names and that is not there
+//	MW255  an identity provider or a group by which nobody, or somebody else, would sign in
+//	MW256  a project that could take another tenant's machines
+//	MW257  an audit log without a place to go to
 package fleet

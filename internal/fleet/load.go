@@ -222,7 +222,7 @@ type source struct {
 func assemble(l *Loader, instances []*instance, results []*result) (*Fleet, diag.List) {
 	f := &Fleet{
 		Sites: map[string]*Site{}, Classes: map[string]*Class{}, Images: map[string]*Image{}, Machines: map[string]*Machine{},
-		Segments: map[string]*Segment{}, Stacks: map[string]*Stack{}, Tenants: map[string]*Tenant{},
+		Segments: map[string]*Segment{}, Stacks: map[string]*Stack{}, Tenants: map[string]*Tenant{}, Profiles: map[string]*Profile{},
 		source: &source{loader: l, instances: map[string]*instance{}, positions: map[string]diag.Pos{}},
 	}
 	var list diag.List
@@ -278,6 +278,8 @@ func (f *Fleet) add(e typed) {
 		f.Stacks[e.Name] = v
 	case *Tenant:
 		f.Tenants[e.Name] = v
+	case *Profile:
+		f.Profiles[e.Name] = v
 	case *Platform:
 		f.Platform = v
 	case *Policy:

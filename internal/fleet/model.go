@@ -18,6 +18,8 @@ type Fleet struct {
 	Segments map[string]*Segment
 	Stacks   map[string]*Stack
 	Tenants  map[string]*Tenant
+	// Profiles are the fleet's own, beside those that are built in; see Fleet.Profile.
+	Profiles map[string]*Profile
 	// Allocation says which machines serve which pool; empty where no allocation file is.
 	Allocation Allocation
 
@@ -34,6 +36,7 @@ func (f *Fleet) Shared() []any {
 	all = appendAll(all, f.Classes)
 	all = appendAll(all, f.Images)
 	all = appendAll(all, f.Segments)
+	all = appendAll(all, f.Profiles)
 	return appendAll(all, f.Stacks)
 }
 

@@ -14,6 +14,66 @@ type Platform struct {
 	Networking Networking     `json:"networking"`
 	// Observability is nil where tenant clusters are not watched.
 	Observability *Observability `json:"observability,omitempty"`
+	Edition       string         `json:"edition"` // one of the Edition constants
+
+	ControlPlane *PlatformCluster `json:"controlPlane,omitempty"`
+	Helm         *PlatformChart   `json:"helm,omitempty"`
+	Identity     *Identity        `json:"identity,omitempty"`
+	Audit        *PlatformAudit   `json:"audit,omitempty"`
+	Mirror       *Mirror          `json:"mirror,omitempty"`
+}
+
+// What the licence of Platform covers.
+const (
+	EditionFree = "free"
+	EditionPaid = "paid"
+)
+
+// PlatformCluster is what the control plane cluster is made of; schema/standalone.cue documents the
+// fields.
+type PlatformCluster struct {
+	Tier       string          `json:"tier"` // "small", "medium" or "large"
+	Managed    *ManagedCluster `json:"managed,omitempty"`
+	Standalone *Standalone     `json:"standalone,omitempty"`
+}
+
+// ManagedCluster is a control plane cluster that somebody else runs.
+type ManagedCluster struct {
+	Nodes int `json:"nodes"`
+}
+
+// Standalone is vCluster Standalone on the control plane machines.
+type Standalone struct {
+	Kubernetes string         `json:"kubernetes"` // "v1.35.2"
+	Endpoint   string         `json:"endpoint"`   // host:port
+	ExtraSANs  []string       `json:"extraSANs"`
+	DataDir    string         `json:"dataDir"`
+	Join       StandaloneJoin `json:"join"`
+	Values     map[string]any `json:"values"`
+}
+
+// StandaloneJoin is how control plane machines become nodes.
+type StandaloneJoin struct {
+	Workloads  bool              `json:"workloads"`
+	PreInstall []string          `json:"preInstall"`
+	PreJoin    []string          `json:"preJoin"`
+	PostJoin   []string          `json:"postJoin"`
+	Kubelet    map[string]string `json:"kubelet"` // arguments without dashes
+}
+
+// PlatformChart is the chart of vCluster Platform.
+type PlatformChart struct {
+	Version    string         `json:"version"` // without a "v"
+	Repository string         `json:"repository"`
+	Values     map[string]any `json:"values"`
+}
+
+// Mirror is where everything is fetched from; schema/mirror.cue documents how sources are rewritten.
+type Mirror struct {
+	Registry  string   `json:"registry"` // host, with a path if need be
+	Charts    string   `json:"charts"`   // URL
+	Files     string   `json:"files"`    // URL
+	Upstreams []string `json:"upstreams"`
 }
 
 // PlatformMetal3 says where Metal3 keeps its objects.

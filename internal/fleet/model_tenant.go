@@ -5,7 +5,10 @@ type Tenant struct {
 	Meta
 	DisplayName string              `json:"displayName"`
 	Profile     string              `json:"profile"`
-	Admins      []string            `json:"admins"`     // "idp:<group>"
+	Admins      []string            `json:"admins"` // "idp:<group>", see GroupAt
+	Access      TenantAccess        `json:"access"`
+	Residency   []string            `json:"residency"` // sites; empty: any
+	Audit       *ClusterAudit       `json:"audit,omitempty"`
 	Chargeback  map[string]string   `json:"chargeback"` // labels of its namespaces
 	Retired     bool                `json:"retired"`    // being taken down
 	ObserveOnly *ObserveOnly        `json:"observeOnly,omitempty"`

@@ -74,6 +74,8 @@ var tables = map[string]Table{
 	"kubernetes/NodeProvider.management.loft.sh": {Protected: true, Release: Delete, Removed: Reprovision, Keys: map[string]string{"spec.metal3.nodeTypes": "name"}},
 	"kubernetes/OSImage.management.loft.sh":      {Release: Delete},
 	"kubernetes/Team.management.loft.sh":         {Release: Delete},
+	// A role of projects; whoever has it loses it with the object.
+	"kubernetes/ClusterRoleTemplate.management.loft.sh": {Release: Delete},
 
 	// Core kinds whose loss takes others along.
 	"kubernetes/Namespace":             {Protected: true, Release: Delete, Removed: DataLoss},

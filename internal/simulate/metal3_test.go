@@ -30,6 +30,7 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 var kubeResources = map[string]schema.GroupVersionResource{
 	"BareMetalHost":                    {Group: "metal3.io", Version: "v1alpha1", Resource: "baremetalhosts"},
 	"HostFirmwareSettings":             {Group: "metal3.io", Version: "v1alpha1", Resource: "hostfirmwaresettings"},
+	"ClusterRoleTemplate":              {Group: "management.loft.sh", Version: "v1", Resource: "clusterroletemplates"},
 	"Team":                             {Group: "management.loft.sh", Version: "v1", Resource: "teams"},
 	"Project":                          {Group: "management.loft.sh", Version: "v1", Resource: "projects"},
 	"NodeProvider":                     {Group: "management.loft.sh", Version: "v1", Resource: "nodeproviders"},

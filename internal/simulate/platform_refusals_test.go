@@ -83,6 +83,8 @@ func TestStrictCRDs(t *testing.T) {
 		`{kind: Team, metadata: {name: a}, spec: {access: [{verbs: [get], SPELT: 1}]}}`,
 		`{kind: Project, metadata: {name: a}, spec: {members: [{kind: Team, name: a, clusterRole: r, SPELT: 1}]}}`,
 		`{kind: Project, metadata: {name: a}, spec: {quotas: {project: {nodeclaims: "1"}, SPELT: {}}}}`,
+		`{kind: ClusterRoleTemplate, metadata: {name: a}, spec: {management: true, SPELT: 1}}`,
+		`{kind: ClusterRoleTemplate, metadata: {name: a}, spec: {clusterRoleTemplate: {rules: [{verbs: [get], resources: [pods], SPELT: 1}]}}}`,
 		`{kind: OSImage, metadata: {name: a}, spec: {properties: {a: b}, SPELT: 1}}`,
 		`{kind: NodeProvider, metadata: {name: a}, spec: {metal3: {clusterRef: {cluster: c}, nodeTypes: [{name: t, bareMetalHosts: {SPELT: 1}}]}}}`,
 		`{kind: NodeClaim, metadata: {name: a, namespace: NS}, spec: {providerRef: p, SPELT: 1}}`,
