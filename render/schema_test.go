@@ -17,8 +17,9 @@ import (
 // vclusterModule holds the schema of the chart version that is rendered for.
 const vclusterModule = "github.com/loft-sh/vcluster@v0.36.0"
 
-// vCluster's own schema, which allows no unknown key, accepts every vcluster.yaml that is rendered.
-func TestValuesFitTheChart(t *testing.T) {
+// chartSchema is vCluster's own schema of vcluster.yaml, which allows no unknown key.
+func chartSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("fetches " + vclusterModule)
 	}
@@ -38,7 +39,12 @@ func TestValuesFitTheChart(t *testing.T) {
 	require.NoError(t, compiler.AddResource("vcluster.json", doc))
 	schema, err := compiler.Compile("vcluster.json")
 	require.NoError(t, err)
+	return schema
+}
 
+// vCluster's own schema accepts every vcluster.yaml that is rendered.
+func TestValuesFitTheChart(t *testing.T) {
+	schema := chartSchema(t)
 	checked := 0
 	for o := range mustRender(t, small(), render.Inputs{}).All() {
 		if o.ID.Kind != "VirtualClusterInstance.management.loft.sh" {
