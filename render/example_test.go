@@ -2,13 +2,11 @@ package render_test
 
 import (
 	"os"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"millwright.dev/millwright/internal/fleet"
-	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/render"
 )
 
@@ -21,23 +19,5 @@ func TestExampleFleet(t *testing.T) {
 	set := mustRender(t, f, render.Inputs{FS: repo})
 	golden(t, "example.txt", dump(set))
 
-	asked := map[fleet.Query]state.ID{}
-	for o := range set.All() {
-		for _, leaf := range o.Tree.Leaves() {
-			asked[fleet.Query{Entity: leaf.Origin().Entity, Path: leaf.Origin().Field}] = o.ID
-		}
-	}
-	var queries []fleet.Query
-	for q := range asked {
-		queries = append(queries, q)
-	}
-	places, err := f.LocateAll(t.Context(), queries)
-	require.NoError(t, err)
-	for i, q := range queries {
-		require.NotEmpty(t, places[i], "%s: nobody wrote %s of %s", asked[q], q.Path, q.Entity)
-		// A wrong path would be answered with the place of what holds it.
-		if whole := slices.Index(queries, fleet.Query{Entity: q.Entity}); q.Path != "" && whole >= 0 {
-			require.NotEqual(t, places[whole], places[i], "%s: %s of %s is not found", asked[q], q.Path, q.Entity)
-		}
-	}
+	located(t, f, set)
 }

@@ -7,7 +7,7 @@
 //	metal3.go    the hosts of machines, their firmware settings, and the label that offers a host to a pool
 //	redfish.go   what is set or watched on each machine's BMC
 //	platform.go  tenants, projects, node types and images in vCluster Platform
-//	vcluster.go  each tenant cluster: its namespace, its instance, its vcluster.yaml
+//	vcluster.go  each tenant cluster: its namespace, its instance, its vcluster.yaml, with vcluster_*.go
 //	netris.go    tenants, segments, server clusters and their members at each site's network controller,
 //	             with the files netris_*.go: templates, V-Nets, what is let in and out, the site's own
 //	stack.go     what is installed into tenant clusters, out of kustomize.go and helm.go
@@ -91,8 +91,11 @@ func (r *renderer) tenant(name string, t *fleet.Tenant) {
 	r.project(name, t)
 	r.netrisTenant(name, t)
 	for _, c := range r.clusters[name] {
-		r.network(c)
+		if !c.shared() {
+			r.network(c)
+		}
 		r.cluster(c)
+		r.namespaces(c)
 		r.stack(c)
 	}
 }
@@ -116,6 +119,10 @@ type cluster struct {
 	site    *fleet.Site
 	pools   []fleet.PoolRef
 }
+
+// shared reports whether the cluster's nodes are the control plane cluster's: it has neither segment,
+// site nor pools then.
+func (c cluster) shared() bool { return c.Nodes == fleet.NodesShared }
 
 // entity is the cluster's own address; src and at are where its fields are written.
 func (c cluster) entity() string         { return "cluster/" + c.tenant + "/" + c.name }

@@ -3,6 +3,7 @@ package render_test
 import (
 	"bytes"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
+	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/render"
 )
 
@@ -42,21 +44,36 @@ func chartSchema(t *testing.T) *jsonschema.Schema {
 	return schema
 }
 
-// vCluster's own schema accepts every vcluster.yaml that is rendered.
+// What is rendered for every fleet of the tests is accepted: by vCluster's own schema, and by our own
+// definition, which knows rules that the schema does not.
 func TestValuesFitTheChart(t *testing.T) {
-	schema := chartSchema(t)
-	checked := 0
-	for o := range mustRender(t, small(), render.Inputs{}).All() {
-		if o.ID.Kind != "VirtualClusterInstance.management.loft.sh" {
-			continue
-		}
-		checked++
-		values, err := json.Marshal(at(t, o, "spec.template.helmRelease.values"))
-		require.NoError(t, err)
-		instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(values))
-		require.NoError(t, err)
-		require.NoError(t, schema.Validate(instance), "%s", o.ID)
+	schema, own := chartSchema(t), &ours{}
+	example := os.DirFS("../fleet-example")
+	exampleFleet, found := fleet.Load(t.Context(), example, fleet.Options{})
+	require.NoError(t, found.Err())
+	everything, everythingFS := withEverything()
+	clusters, clustersFS := archive(t, "clusters.txtar")
+	for name, in := range map[string]struct {
+		fleet *fleet.Fleet
+		files fs.FS
+		want  int
+	}{
+		"small": {small(), nil, 2}, "everything": {everything, everythingFS, 2},
+		"example": {exampleFleet, example, 2}, "clusters": {clusters, clustersFS, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			checked := 0
+			for o := range mustRender(t, in.fleet, render.Inputs{FS: in.files}).All() {
+				if o.ID.Kind != "VirtualClusterInstance.management.loft.sh" {
+					continue
+				}
+				checked++
+				instance := plainJSON(t, at(t, o, "spec.template.helmRelease.values"))
+				require.NoError(t, schema.Validate(instance), "%s", o.ID)
+				require.NoError(t, own.accept(t, instance), "%s", o.ID)
+			}
+			require.Equal(t, in.want, checked)
+		})
 	}
-	require.Equal(t, 2, checked)
 	require.Error(t, schema.Validate(map[string]any{"sleepMode": map[string]any{}}), "the schema must not let everything pass")
 }

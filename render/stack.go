@@ -34,6 +34,9 @@ func (r *renderer) stack(c cluster) {
 	parts := r.parts(c)
 	in := install{renderer: r, cluster: c, stack: s, scopes: map[string]bool{}, crds: map[string]state.ID{},
 		by: map[state.ID]string{}, gates: map[string][]state.ID{}}
+	for name := range c.Namespaces {
+		in.by[in.id("Namespace", "", name)] = "cluster " + c.name // made with the cluster, see namespaces
+	}
 	order := inOrder(s)
 	for _, name := range order {
 		for _, m := range parts[name].manifests {
@@ -172,7 +175,7 @@ type install struct {
 }
 
 func (in *install) id(kind, namespace, name string) state.ID {
-	return state.ID{Target: state.Target{System: state.Kubernetes, Name: in.cluster.tenant + "." + in.cluster.name}, Kind: kind, Namespace: namespace, Name: name}
+	return in.cluster.inCluster(kind, namespace, name)
 }
 
 // component adds a component's objects, and the namespace they go to if nothing else makes it.

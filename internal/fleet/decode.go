@@ -63,6 +63,7 @@ func decode(e entity) (typed, error) {
 		t.value, err = into(e.JSON, n)
 		for _, c := range n.Clusters {
 			numbers(c.Values)
+			numbers(c.PrivateNodes.Kubelet)
 		}
 	case "platform":
 		t.value, err = into(e.JSON, &Platform{Meta: meta})
