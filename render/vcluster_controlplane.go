@@ -5,16 +5,6 @@ import (
 	"millwright.dev/millwright/internal/state"
 )
 
-// sizes are the cores and memory of one replica of a control plane; schema/cluster_controlplane.cue
-// promises them.
-var sizes = map[string]struct{ cpu, memory string }{
-	"tiny":   {"1", "2Gi"},
-	"small":  {"2", "4Gi"},
-	"medium": {"4", "8Gi"},
-	"large":  {"8", "16Gi"},
-	"xlarge": {"16", "32Gi"},
-}
-
 // controlPlane is the part of vcluster.yaml about the API server, its controllers and its store.
 func (r *renderer) controlPlane(c cluster) state.Tree {
 	s, cp := c.src(), c.ControlPlane
@@ -54,8 +44,8 @@ func (r *renderer) controlPlane(c cluster) state.Tree {
 func (c cluster) statefulSet() state.Tree {
 	s, cp := c.src(), c.ControlPlane
 	resources := node(fields{
-		"cpu":    s.because(c.at("controlPlane.size"), "of one replica", sizes[cp.Size].cpu),
-		"memory": s.because(c.at("controlPlane.size"), "of one replica", sizes[cp.Size].memory),
+		"cpu":    s.because(c.at("controlPlane.size"), "of one replica", cp.OneReplica().CPU),
+		"memory": s.because(c.at("controlPlane.size"), "of one replica", cp.OneReplica().Memory),
 	})
 	set := fields{
 		"highAvailability": node(fields{"replicas": s.of(c.at("controlPlane.replicas"), cp.Replicas)}),

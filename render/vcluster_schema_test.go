@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -77,9 +78,6 @@ func places(s *jsonschema.Schema, at []string, seen map[*jsonschema.Schema]bool)
 	}
 	seen[s] = true
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
-		if len(at) == 0 && name == "plugin" {
-			continue // deprecated; ours has no such key, see TestLeftOut
-		}
 		out = append(out, places(s.Properties[name], append(at[:len(at):len(at)], name), seen)...)
 	}
 	if more, ok := s.AdditionalProperties.(*jsonschema.Schema); ok {
@@ -129,18 +127,32 @@ func sample(name string, s *jsonschema.Schema) any {
 	return "a"
 }
 
-// Whatever the chart's own schema refuses, ours refuses: every value of every place is replaced by one
-// of each other type, unknown keys are added everywhere and required ones are taken away.
+// Whatever the chart's own schema refuses, ours refuses. At every place there is, a value of another type
+// is written, an unknown key added, and a required one taken away; when MILLWRIGHT_SOAK is set, values
+// of all other types.
 func TestOurDefinitionIsNeverLaxer(t *testing.T) {
 	theirs := chartSchema(t)
-	wrong := map[string]any{"null": nil, "bool": true, "int": 7, "float": 1.5, "string": "text", "list": []any{}, "map": map[string]any{}, "unknown key": map[string]any{"misspelt": 1}}
+	wrong := []any{nil, true, 7, 1.5, "text", []any{}, map[string]any{}}
 	o := &ours{}
 	refused, accepted, places := 0, 0, places(theirs, nil, map[*jsonschema.Schema]bool{})
-	for _, p := range places {
+	for n, p := range places {
 		if p.path == nil {
 			continue
 		}
-		tries := maps.Clone(wrong)
+		var tries []any
+		if os.Getenv("MILLWRIGHT_SOAK") != "" {
+			tries = slices.Clone(wrong)
+		} else {
+			for i := range wrong { // the next one that is wrong here
+				if v := wrong[(n+i)%len(wrong)]; theirs.Validate(plainJSON(t, document(theirs, p.path, v))) != nil {
+					tries = append(tries, v)
+					break
+				}
+			}
+		}
+		if p.schema.Properties != nil {
+			tries = append(tries, map[string]any{"misspelt": 1})
+		}
 		for _, name := range p.schema.Required {
 			m := map[string]any{}
 			for _, other := range p.schema.Required {
@@ -148,21 +160,79 @@ func TestOurDefinitionIsNeverLaxer(t *testing.T) {
 					m[other] = sample(other, p.schema.Properties[other])
 				}
 			}
-			tries["without "+name] = m
+			tries = append(tries, m)
 		}
-		for _, name := range slices.Sorted(maps.Keys(tries)) {
-			doc := plainJSON(t, document(theirs, p.path, tries[name]))
+		for _, try := range tries {
+			doc := plainJSON(t, document(theirs, p.path, try))
 			if theirs.Validate(doc) == nil {
 				accepted++
 				continue
 			}
 			refused++
 			if o.accept(t, doc) == nil {
-				t.Errorf("ours takes what the chart refuses: %s at %s", name, strings.Join(p.path, "."))
+				t.Errorf("ours takes what the chart refuses: %v at %s", try, strings.Join(p.path, "."))
 			}
 		}
 	}
-	t.Log(len(places), refused, accepted)
+	require.Greater(t, len(places), 1000)
+	require.Greater(t, refused, 1200)
+	if os.Getenv("MILLWRIGHT_SOAK") != "" {
+		require.Greater(t, accepted, 1000, "documents that everybody refuses prove nothing")
+	}
+}
+
+// What our definition refuses although the chart's schema takes it, since vCluster does not.
+func TestOurDefinitionKnowsMore(t *testing.T) {
+	theirs, o := chartSchema(t), &ours{}
+	pool := func(more string) string {
+		return `{"privateNodes": {"enabled": true, "autoNodes": [{"provider": "metal3", "static": [{"name": "a", "quantity": 1, ` + more + `}]}]}}`
+	}
+	for name, docs := range map[string][2]string{ // what is good, what is not
+		"operator": {pool(`"nodeTypeSelector": [{"property": "p", "operator": "DoesNotExist"}]`), pool(`"nodeTypeSelector": [{"property": "p", "operator": "NotExists"}]`)},
+		"value and values": {pool(`"nodeTypeSelector": [{"property": "p", "values": ["a"]}]`),
+			pool(`"nodeTypeSelector": [{"property": "p", "value": "a", "values": ["a"]}]`)},
+		"a value for existence": {pool(`"nodeTypeSelector": [{"property": "p", "operator": "Exists"}]`), pool(`"nodeTypeSelector": [{"property": "p", "operator": "Exists", "value": "a"}]`)},
+		"no value":              {pool(`"nodeTypeSelector": [{"property": "p", "value": "a"}]`), pool(`"nodeTypeSelector": [{"property": "p", "operator": "In"}]`)},
+		"negative quantity":     {pool(`"profile": "x"`), strings.Replace(pool(`"profile": "x"`), `"quantity": 1`, `"quantity": -1`, 1)},
+		"pools of one name": {pool(`"profile": "x"`),
+			`{"privateNodes": {"autoNodes": [{"provider": "a", "static": [{"name": "x", "quantity": 1}]}, {"provider": "b", "dynamic": [{"name": "x"}]}]}}`},
+		"provider twice": {`{"privateNodes": {"autoNodes": [{"provider": "a"}, {"provider": "b"}]}}`, `{"privateNodes": {"autoNodes": [{"provider": "a"}, {"provider": "a"}]}}`},
+		"replicas of SQLite": {`{"controlPlane": {"statefulSet": {"highAvailability": {"replicas": 3}}, "backingStore": {"etcd": {"embedded": {"enabled": true}}}}}`,
+			`{"controlPlane": {"statefulSet": {"highAvailability": {"replicas": 3}}}}`},
+		"two stores": {`{"controlPlane": {"backingStore": {"etcd": {"embedded": {"enabled": true}, "deploy": {"enabled": false}}}}}`,
+			`{"controlPlane": {"backingStore": {"etcd": {"embedded": {"enabled": true}, "deploy": {"enabled": true}}}}}`},
+		"endpoint without a port": {`{"privateNodes": {"enabled": true}, "controlPlane": {"endpoint": "10.0.0.1:8443"}}`, `{"privateNodes": {"enabled": true}, "controlPlane": {"endpoint": "10.0.0.1"}}`},
+		"endpoint without nodes":  {`{"privateNodes": {"enabled": true}, "controlPlane": {"endpoint": "10.0.0.1:8443"}}`, `{"controlPlane": {"endpoint": "10.0.0.1:8443"}}`},
+		"metrics of the host":     {`{"integrations": {"metricsServer": {"enabled": true}}}`, `{"privateNodes": {"enabled": true}, "integrations": {"metricsServer": {"enabled": true}}}`},
+		"istio of the host":       {`{"privateNodes": {"enabled": true}, "integrations": {"netris": {"enabled": true}}}`, `{"privateNodes": {"enabled": true}, "integrations": {"istio": {"enabled": true}}}`},
+		"embedded DNS":            {`{"controlPlane": {"coredns": {"embedded": true}}}`, `{"privateNodes": {"enabled": true}, "controlPlane": {"coredns": {"embedded": true}}}`},
+		"host paths":              {`{"controlPlane": {"hostPathMapper": {"enabled": true}}}`, `{"privateNodes": {"enabled": true}, "controlPlane": {"hostPathMapper": {"enabled": true}}}`},
+		"namespaces":              {`{"sync": {"toHost": {"namespaces": {"enabled": true}}}}`, `{"privateNodes": {"enabled": true}, "sync": {"toHost": {"namespaces": {"enabled": true}}}}`},
+		"disruption budget": {`{"controlPlane": {"advanced": {"podDisruptionBudget": {"enabled": true, "maxUnavailable": 1}}}}`,
+			`{"controlPlane": {"advanced": {"podDisruptionBudget": {"enabled": true, "maxUnavailable": 1, "minAvailable": 1}}}}`},
+		"pod security": {`{"policies": {"podSecurityStandard": "baseline"}}`, `{"policies": {"podSecurityStandard": "strict"}}`},
+		"server":       {`{"exportKubeConfig": {"server": "https://a.example.com"}}`, `{"exportKubeConfig": {"server": "a.example.com"}}`},
+		"patch": {`{"sync": {"toHost": {"pods": {"patches": [{"path": "a", "expression": "b"}]}}}}`,
+			`{"sync": {"toHost": {"pods": {"patches": [{"path": "a", "expression": "b", "labels": {}}]}}}}`},
+		"scope":   {`{"sync": {"toHost": {"customResources": {"a.b": {"enabled": true, "scope": "Namespaced"}}}}}`, `{"sync": {"toHost": {"customResources": {"a.b": {"enabled": true, "scope": "Cluster"}}}}}`},
+		"removed": {`{"deploy": {"metricsServer": {"enabled": true}}}`, `{"deploy": {"volumeSnapshotController": {"enabled": true}}}`},
+		"a password": {`{"controlPlane": {"backingStore": {"database": {"external": {"enabled": true, "connector": "a"}}}}}`,
+			`{"controlPlane": {"backingStore": {"database": {"external": {"enabled": true, "dataSource": "mysql://a:b@c"}}}}}`},
+		"the usual kubeconfig": {`{"exportKubeConfig": {"additionalSecrets": [{"name": "a"}]}}`, `{"exportKubeConfig": {"secret": {"name": "a"}}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i, text := range docs {
+				doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+				require.NoError(t, err)
+				require.NoError(t, theirs.Validate(doc), "the chart's schema takes both")
+				if i == 0 {
+					require.NoError(t, o.accept(t, doc))
+				} else {
+					require.Error(t, o.accept(t, doc), text)
+				}
+			}
+		})
+	}
 }
 
 // plainJSON is a document as JSON has it.

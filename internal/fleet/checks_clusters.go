@@ -19,17 +19,22 @@ type clusterCheck struct {
 
 // clusters: what a tenant cluster asks for fits together, and fits what vCluster can do.
 func (c *checker) clusters() {
-	var shared []clusterCheck
+	supported := c.vclusterVersion()
+	var shared, vpn []clusterCheck
 	for tn, t := range All(c.f.Tenants) {
 		for cn, k := range All(t.Clusters) {
 			cc := clusterCheck{c, tn, cn, k, t}
 			cc.store()
 			cc.nodeModel()
-			cc.version()
-			cc.vpn()
+			if supported {
+				cc.version()
+			}
+			if k.PrivateNodes.VPN != VPNOff && k.Nodes == NodesPrivate {
+				vpn = append(vpn, cc)
+			}
 			cc.idle()
 			cc.kubeconfigs()
-			cc.podSecurity()
+			cc.room()
 			cc.deletion()
 			if k.SharedNodes != nil && k.Nodes == NodesShared {
 				cc.ownNodes()
@@ -38,6 +43,7 @@ func (c *checker) clusters() {
 		}
 	}
 	c.apartNodes(shared)
+	c.vpns(vpn)
 }
 
 // at is where a field of the cluster is written.
@@ -94,26 +100,33 @@ var defaultPrivateNodes = PrivateNodes{
 
 // kubernetesOf are the oldest and newest minor version of Kubernetes 1 that a minor version of vCluster
 // 0 brings images for (config/default_extra_values.go of each). A vCluster that is not here is not
-// compared: 0.33 is the oldest whose configuration we write.
+// compared.
 var kubernetesOf = map[int][2]int{33: {30, 35}, 34: {30, 35}, 35: {30, 36}, 36: {30, 36}}
 
+// oldestVCluster is the minor version from which on vcluster.yaml has the keys that we write.
 const oldestVCluster = 33
+
+// vclusterVersion reports whether the platform's vCluster can be configured, and whether there is one.
+func (c *checker) vclusterVersion() bool {
+	if c.f.Platform == nil {
+		return false
+	}
+	version := c.f.Platform.VCluster.Version
+	if minor(version) >= oldestVCluster || !strings.HasPrefix(version, "0.") {
+		return true
+	}
+	c.report("MW223", Query{"platform", "vcluster.version"}, fmt.Sprintf("vCluster %s cannot be configured by Millwright", version),
+		fmt.Sprintf("versions from 0.%d on can: earlier ones read other keys", oldestVCluster))
+	return false
+}
 
 // version: vCluster brings the cluster's Kubernetes along.
 func (c clusterCheck) version() {
-	if c.f.Platform == nil {
-		return
-	}
-	at := mention{Query{"platform", "vcluster.version"}, "the version of vCluster"}
-	vcluster, kubernetes := minor(c.f.Platform.VCluster.Version), minor(c.Kubernetes)
-	if vcluster < oldestVCluster {
-		c.report("MW223", at.at, fmt.Sprintf("vCluster %s cannot be configured by Millwright", c.f.Platform.VCluster.Version), "versions from 0.33 on can: earlier ones read other keys")
-		return
-	}
-	known, ok := kubernetesOf[vcluster]
-	if ok && (kubernetes < known[0] || kubernetes > known[1]) {
-		c.report("MW223", c.at("kubernetes"), fmt.Sprintf("vCluster %s brings no Kubernetes %s", c.f.Platform.VCluster.Version, c.Kubernetes),
-			fmt.Sprintf("it has those from 1.%d to 1.%d", known[0], known[1]), at)
+	vcluster := c.f.Platform.VCluster.Version
+	known, ok := kubernetesOf[minor(vcluster)]
+	if n := minor(c.Kubernetes); ok && strings.HasPrefix(vcluster, "0.") && (n < known[0] || n > known[1]) {
+		c.report("MW223", c.at("kubernetes"), fmt.Sprintf("vCluster %s brings no Kubernetes %s", vcluster, c.Kubernetes),
+			fmt.Sprintf("it has those from 1.%d to 1.%d", known[0], known[1]), mention{Query{"platform", "vcluster.version"}, "the version of vCluster"})
 	}
 }
 
@@ -130,31 +143,26 @@ func minor(version string) int {
 // vpnRange is what addresses in the VPN are taken from.
 var vpnRange = netip.MustParsePrefix("100.64.0.0/10")
 
-// vpn: its addresses are nobody else's.
-func (c clusterCheck) vpn() {
-	if c.PrivateNodes.VPN == VPNOff || c.Nodes != NodesPrivate {
+// vpns: addresses of the VPN are nobody else's. The platform's own networks are compared once.
+func (c *checker) vpns(clusters []clusterCheck) {
+	if len(clusters) == 0 {
 		return
 	}
-	type used struct {
-		cidr string
-		at   Query
-		what string
-	}
-	nets := []used{
-		{c.Networking.PodCIDR, c.at("networking", "podCIDR"), "the pod network"},
-		{c.Networking.ServiceCIDR, c.at("networking", "serviceCIDR"), "the service network"},
-	}
-	if s := c.f.Segments[c.Segment]; s != nil {
-		nets = append(nets, used{s.NorthSouth.Network, Query{address("segment", c.Segment), "northSouth.network"}, "the network of segment " + c.Segment})
+	meets := func(k clusterCheck, cidr, what string, at Query) {
+		if p, err := netip.ParsePrefix(cidr); err == nil && p.Overlaps(vpnRange) {
+			c.report("MW224", at, fmt.Sprintf("%s %s overlaps %s, which the VPN of %s takes its addresses from", what, cidr, vpnRange, k),
+				`choose another range, or write vpn: "off"`, mention{k.at("privateNodes", "vpn"), "the VPN"})
+		}
 	}
 	if p := c.f.Platform; p != nil {
-		nets = append(nets, used{p.Networking.PodCIDR, Query{"platform", "networking.podCIDR"}, "the platform's pod network"},
-			used{p.Networking.ServiceCIDR, Query{"platform", "networking.serviceCIDR"}, "the platform's service network"})
+		meets(clusters[0], p.Networking.PodCIDR, "the platform's pod network", Query{"platform", "networking.podCIDR"})
+		meets(clusters[0], p.Networking.ServiceCIDR, "the platform's service network", Query{"platform", "networking.serviceCIDR"})
 	}
-	for _, n := range nets {
-		if p, err := netip.ParsePrefix(n.cidr); err == nil && p.Overlaps(vpnRange) {
-			c.report("MW224", n.at, fmt.Sprintf("%s %s overlaps %s, which the VPN of %s takes its addresses from", n.what, n.cidr, vpnRange, c),
-				`choose another range, or write vpn: "off"`, mention{c.at("privateNodes", "vpn"), "the VPN"})
+	for _, k := range clusters {
+		meets(k, k.Networking.PodCIDR, "the pod network", k.at("networking", "podCIDR"))
+		meets(k, k.Networking.ServiceCIDR, "the service network", k.at("networking", "serviceCIDR"))
+		if s := c.f.Segments[k.Segment]; s != nil {
+			meets(k, s.NorthSouth.Network, "the network of segment "+k.Segment, Query{address("segment", k.Segment), "northSouth.network"})
 		}
 	}
 }
@@ -173,6 +181,9 @@ func (c clusterCheck) idle() {
 	useless(cp.Store.Connector != "" && cp.Store.Type != StoreDatabase, "its store is "+cp.Store.Type, `write type: "database", or leave it out`, "controlPlane", "store", "connector")
 	useless(cp.KubeVip != nil && cp.Endpoint == "", "there is no endpoint whose address it could answer on", "write controlPlane: endpoint", "controlPlane", "kubeVip")
 	useless(!c.Policies.PublicEgress && !c.Policies.NetworkPolicy, "there is no network policy", "write networkPolicy: true", "policies", "publicEgress")
+	for name, n := range All(c.Namespaces) {
+		useless(n.PodSecurity != "" && c.Policies.PodSecurity != "", "vCluster puts policies.podSecurity on every namespace", "leave out one of the two", "namespace", name, "podSecurity")
+	}
 	if z := c.Sleep; z != nil {
 		useless(z.AfterInactivity == "" && z.Schedule == "", "it says neither after what nor when", "write afterInactivity or schedule", "sleep")
 	}
@@ -186,16 +197,25 @@ func (c clusterCheck) kubeconfigs() {
 	}
 }
 
-// podSecurity: one level says it, the cluster or its namespaces: vCluster writes its own over theirs.
-func (c clusterCheck) podSecurity() {
-	if c.Policies.PodSecurity == "" {
+// room: a quota leaves room for the control plane, whose pods are in the same namespace as the tenant's.
+func (c clusterCheck) room() {
+	if c.Nodes != NodesShared {
 		return
 	}
-	for name, n := range All(c.Namespaces) {
-		if n.PodSecurity != "" {
-			c.report("MW228", c.at("namespace", name, "podSecurity"), fmt.Sprintf("vCluster puts %s on every namespace of %s, this one among them", c.Policies.PodSecurity, c),
-				"leave out one of the two", mention{c.at("policies", "podSecurity"), "the cluster's"})
+	one, all := c.ControlPlane.OneReplica(), float64(c.ControlPlane.Replicas)
+	small := func(given map[string]string, resource, need string, times float64, path ...string) {
+		if have, ok := given[resource]; ok && amountOf(have) < times*amountOf(need) {
+			c.report("MW228", c.at(append(path, resource)...), fmt.Sprintf("%s %s leaves no room for the control plane of %s, which takes %d times %s", resource, have, c, int(times), need),
+				"its pods are in the tenant's namespace and count too: give more, or write a smaller size", mention{c.at("controlPlane", "size"), "the control plane"})
 		}
+	}
+	for _, kind := range []string{"", "requests.", "limits."} {
+		small(c.Policies.Quota, kind+"cpu", one.CPU, all, "policies", "quota")
+		small(c.Policies.Quota, kind+"memory", one.Memory, all, "policies", "quota")
+	}
+	if l := c.Policies.Limits; l != nil {
+		small(l.Max, "cpu", one.CPU, 1, "policies", "limits", "max")
+		small(l.Max, "memory", one.Memory, 1, "policies", "limits", "max")
 	}
 }
 
