@@ -61,7 +61,7 @@ func (c cluster) statefulSet() state.Tree {
 	if cp.Volume != nil && cp.Store.Type != fleet.StoreDeployedEtcd {
 		disk["volumeClaim"] = c.volumeClaim()
 	}
-	if e := cp.Store.Etcd; e != nil {
+	if e := cp.Store.Etcd; e != nil && cp.Store.Type == fleet.StoreExternalEtcd {
 		name := s.fixed("external-etcd")
 		disk["addVolumes"] = list(node(fields{
 			"name":   name,
@@ -91,44 +91,34 @@ func (c cluster) volumeClaim() state.Tree {
 	return node(claim)
 }
 
-// backingStore turns one store on. The others are turned off in words, because what is not there yet
-// counts as new and not as changed: a change of store must be seen as one.
+// backingStore turns one store on, in words also where the chart would by itself: what is not there
+// counts as new and not as changed, and a change of store must be seen as one.
 func (c cluster) backingStore() state.Tree {
 	s, st := c.src(), c.ControlPlane.Store
-	on := func(kind string) state.Tree {
-		return s.because(c.at("controlPlane.store.type"), "this store and no other", st.Type == kind)
-	}
-	deploy := fields{"enabled": on(fleet.StoreDeployedEtcd)}
-	if st.Type == fleet.StoreDeployedEtcd {
+	store := fields{"enabled": s.because(c.at("controlPlane.store.type"), "this store", true)}
+	etcd := func(kind string) state.Tree { return node(fields{"etcd": node(fields{kind: node(store)})}) }
+	switch st.Type {
+	case fleet.StoreEmbeddedEtcd:
+		return etcd("embedded")
+	case fleet.StoreDeployedEtcd:
 		set := fields{"highAvailability": node(fields{"replicas": s.of(c.at("controlPlane.replicas"), c.ControlPlane.Replicas)})}
 		if c.ControlPlane.Volume != nil {
 			set["persistence"] = node(fields{"volumeClaim": c.volumeClaim()})
 		}
-		deploy["statefulSet"] = node(set)
-	}
-	external := fields{"enabled": on(fleet.StoreExternalEtcd)}
-	if e := st.Etcd; e != nil {
+		store["statefulSet"] = node(set)
+		return etcd("deploy")
+	case fleet.StoreExternalEtcd:
 		file := func(name string) state.Tree {
 			return s.because(c.at("controlPlane.store.etcd.secret"), "its key "+name, etcdCertificates+"/"+name)
 		}
-		external["endpoint"] = s.of(c.at("controlPlane.store.etcd.endpoint"), e.Endpoint)
-		external["tls"] = node(fields{"caFile": file("ca.crt"), "certFile": file("tls.crt"), "keyFile": file("tls.key")})
+		store["endpoint"] = s.of(c.at("controlPlane.store.etcd.endpoint"), st.Etcd.Endpoint)
+		store["tls"] = node(fields{"caFile": file("ca.crt"), "certFile": file("tls.crt"), "keyFile": file("tls.key")})
+		return etcd("external")
+	case fleet.StoreDatabase:
+		store["connector"] = s.of(c.at("controlPlane.store.connector"), st.Connector)
+		return node(fields{"database": node(fields{"external": node(store)})})
 	}
-	database := fields{"enabled": on(fleet.StoreDatabase)}
-	if st.Connector != "" {
-		database["connector"] = s.of(c.at("controlPlane.store.connector"), st.Connector)
-	}
-	return node(fields{
-		"etcd": node(fields{
-			"embedded": node(fields{"enabled": on(fleet.StoreEmbeddedEtcd)}),
-			"deploy":   node(deploy),
-			"external": node(external),
-		}),
-		"database": node(fields{
-			"embedded": node(fields{"enabled": on(fleet.StoreSQLite)}),
-			"external": node(database),
-		}),
-	})
+	return node(fields{"database": node(fields{"embedded": node(store)})}) // SQLite
 }
 
 func (c cluster) ingress(in *fleet.Ingress) state.Tree {
