@@ -35,6 +35,7 @@ var reservedValues = []struct{ key, hint string }{
 	{"privateNodes.kubelet", "write the cluster's privateNodes.kubelet"},
 	{"sync.toHost.pods.runtimeClassName", "write the cluster's sharedNodes.runtimeClass"},
 	{"sync.toHost.pods.enforceTolerations", "write the cluster's sharedNodes.tolerations"},
+	{"sync.toHost.pods.patches", "they could undo the node selector and the runtime class that keep tenants apart"},
 	{"sync.fromHost.nodes", "write the cluster's sharedNodes: its labels keep tenants apart"},
 	{"policies.podSecurityStandard", "write the cluster's policies.podSecurity"},
 	{"policies.resourceQuota", "write the cluster's policies.quota"},
