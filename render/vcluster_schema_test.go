@@ -37,7 +37,7 @@ func (o *ours) accept(t *testing.T, doc any) error {
 	require.NoError(t, err)
 	expr, err := cuejson.Extract("vcluster.json", text)
 	require.NoError(t, err)
-	return o.values.Unify(o.values.Context().BuildExpr(expr)).Validate(cue.Concrete(true))
+	return o.values.Unify(cuecontext.New().BuildExpr(expr)).Validate(cue.Concrete(true))
 }
 
 // definition compiles one definition of the schema.
