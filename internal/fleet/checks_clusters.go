@@ -221,7 +221,10 @@ func (c clusterCheck) room() {
 
 // deletion: what is to go may be deleted.
 func (c clusterCheck) deletion() {
-	if c.of.Retired && c.Deletion.Prevent {
+	if c.Retired && c.Deletion.Prevent {
+		c.report("MW229", c.at("deletion", "prevent"), fmt.Sprintf("cluster %s is retired, but cannot be deleted", c),
+			"first write prevent: false and let that be applied, then retire the cluster", mention{c.at("retired"), "retired"})
+	} else if c.of.Retired && c.Deletion.Prevent {
 		c.report("MW229", c.at("deletion", "prevent"), fmt.Sprintf("tenant %s is retired, but %s cannot be deleted", c.tenant, c),
 			"first write prevent: false and let that be applied, then retire the tenant", mention{Query{address("tenant", c.tenant), "retired"}, "retired"})
 	}

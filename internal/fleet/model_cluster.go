@@ -6,7 +6,7 @@ type Cluster struct {
 	Nodes        string                      `json:"nodes"`      // NodesPrivate or NodesShared
 	Stack        string                      `json:"stack,omitempty"`
 	Segment      string                      `json:"segment,omitempty"` // empty with shared nodes
-	Retired      bool                        `json:"retired"` // being taken down
+	Retired      bool                        `json:"retired"`           // being taken down
 	ControlPlane ControlPlane                `json:"controlPlane"`
 	Networking   Networking                  `json:"networking"`
 	PrivateNodes PrivateNodes                `json:"privateNodes"`
