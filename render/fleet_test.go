@@ -71,7 +71,7 @@ func small() *fleet.Fleet {
 	train.Taints = []fleet.Taint{{Key: "nvidia.com/gpu", Value: "present", Effect: "NoSchedule"}}
 	train.Labels = map[string]string{"example.com/tier": "gold"}
 	f.Tenants["acme"].Clusters["train"].Values = map[string]any{
-		"controlPlane": map[string]any{"coredns": map[string]any{"enabled": true}, "proxy": map[string]any{"extraSANs": []any{"train.acme.example.com"}}},
+		"controlPlane": map[string]any{"coredns": map[string]any{"enabled": true}, "proxy": map[string]any{"bindAddress": "0.0.0.0"}},
 		"telemetry":    map[string]any{"enabled": true},
 	}
 
@@ -115,7 +115,8 @@ func segment(n int) *fleet.Segment {
 func tenantCluster(segment string, count int) *fleet.Cluster {
 	return &fleet.Cluster{
 		Kubernetes: "v1.35.2", Nodes: "private", Segment: segment,
-		ControlPlane: fleet.ControlPlane{Replicas: 3, Size: "small"},
+		ControlPlane: fleet.ControlPlane{Replicas: 3, Size: "small", Store: fleet.Store{Type: fleet.StoreEmbeddedEtcd}},
+		PrivateNodes: fleet.PrivateNodes{VPN: fleet.VPNOff, Join: fleet.Join{Containerd: true}, AutoUpgrade: fleet.AutoUpgrade{Enabled: true, Concurrency: 1}},
 		Networking:   fleet.Networking{PodCIDR: "10.244.0.0/16", ServiceCIDR: "10.96.0.0/12"},
 		Pools:        map[string]*fleet.Pool{"h100": {Class: "h100-8x", Count: count}},
 	}

@@ -123,8 +123,10 @@ func (r *renderer) tenantInputs(name string, t *fleet.Tenant) []any {
 				inputs = append(inputs, parts[n])
 			}
 		}
-		for peer := range fleet.All(c.segment.Peers) {
-			inputs = append(inputs, r.fleet.Tenants[r.fleet.TenantOf(peer)])
+		if !c.shared() {
+			for peer := range fleet.All(c.segment.Peers) {
+				inputs = append(inputs, r.fleet.Tenants[r.fleet.TenantOf(peer)])
+			}
 		}
 		for _, p := range c.pools {
 			inputs = append(inputs, p.Address())

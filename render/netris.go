@@ -106,7 +106,11 @@ func (r *renderer) network(c cluster) {
 func (r *renderer) netrisTenant(name string, t *fleet.Tenant) {
 	s, at := source("tenant/"+name), map[string]bool{}
 	for _, c := range fleet.All(t.Clusters) {
-		site := r.fleet.Segments[c.Segment].Site
+		segment := r.fleet.Segments[c.Segment]
+		if segment == nil { // shared nodes
+			continue
+		}
+		site := segment.Site
 		if at[site] {
 			continue
 		}

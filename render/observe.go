@@ -37,7 +37,9 @@ func (r *renderer) siteOf(o state.Object) string {
 	case "machine":
 		return r.fleet.Machines[word[1]].Site
 	case "pool", "cluster":
-		return r.fleet.SiteOf(r.fleet.Tenants[word[1]].Clusters[word[2]]).Name
+		if site := r.fleet.SiteOf(r.fleet.Tenants[word[1]].Clusters[word[2]]); site != nil {
+			return site.Name
+		}
 	}
 	return ""
 }

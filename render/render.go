@@ -12,7 +12,7 @@
 //	standalone.go  the control plane cluster, where it is vCluster Standalone
 //	audit.go     what the API servers of tenant clusters log
 //	mirror.go    everything from one mirror, and the proof of it
-//	vcluster.go  each tenant cluster: its namespace, its instance, its vcluster.yaml
+//	vcluster.go  each tenant cluster: its namespace, its instance, its vcluster.yaml, with vcluster_*.go
 //	pools.go     what a cluster's vcluster.yaml says of its pools
 //	netris.go    tenants, segments, server clusters and their members at each site's network controller,
 //	             with the files netris_*.go: templates, V-Nets, what is let in and out, the site's own
@@ -114,8 +114,11 @@ func (r *renderer) tenant(name string, t *fleet.Tenant) {
 	r.netrisTenant(name, t)
 	r.dashboard(name, t)
 	for _, c := range r.clusters[name] {
-		r.network(c)
+		if !c.shared() {
+			r.network(c)
+		}
 		r.cluster(c)
+		r.namespaces(c)
 		r.stack(c)
 	}
 }
@@ -139,6 +142,10 @@ type cluster struct {
 	site    *fleet.Site
 	pools   []fleet.PoolRef
 }
+
+// shared reports whether the cluster's nodes are the control plane cluster's: it has neither segment,
+// site nor pools then.
+func (c cluster) shared() bool { return c.Nodes == fleet.NodesShared }
 
 // entity is the cluster's own address; src and at are where its fields are written.
 func (c cluster) entity() string         { return "cluster/" + c.tenant + "/" + c.name }

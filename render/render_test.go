@@ -232,9 +232,15 @@ func TestReserved(t *testing.T) {
 			f.Tenants["acme"].Clusters["train"].Values = map[string]any{"privateNodes": "none"}
 		},
 			"tenant/acme.cluster.train.values.privateNodes"},
-		"removed by vCluster": {func(f *fleet.Fleet) {
-			f.Tenants["acme"].Clusters["train"].Values = map[string]any{"deploy": map[string]any{"volumeSnapshotController": true}}
-		}, "tenant/acme.cluster.train.values.deploy.volumeSnapshotController"},
+		"another store": {func(f *fleet.Fleet) {
+			f.Tenants["acme"].Clusters["train"].Values = map[string]any{"controlPlane": map[string]any{"backingStore": map[string]any{"database": map[string]any{}}}}
+		}, "tenant/acme.cluster.train.values.controlPlane.backingStore.database"},
+		"pods elsewhere": {func(f *fleet.Fleet) {
+			f.Tenants["acme"].Clusters["train"].Values = map[string]any{"sync": map[string]any{"toHost": map[string]any{"pods": map[string]any{"patches": []any{}}}}}
+		}, "tenant/acme.cluster.train.values.sync.toHost.pods.patches"},
+		"nodes of others": {func(f *fleet.Fleet) {
+			f.Tenants["acme"].Clusters["train"].Values = map[string]any{"sync": map[string]any{"fromHost": map[string]any{"nodes": map[string]any{"enabled": true}}}}
+		}, "tenant/acme.cluster.train.values.sync.fromHost.nodes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := small()

@@ -34,6 +34,9 @@ func (r *renderer) stack(c cluster) {
 	rendered := r.parts(c)
 	in := install{renderer: r, cluster: c, stack: s, scopes: map[string]bool{}, crds: map[string]state.ID{},
 		by: map[state.ID]string{}, gates: map[string][]state.ID{}, defaults: map[state.ID]bool{}}
+	for name := range c.Namespaces {
+		in.by[in.id("Namespace", "", name)] = "cluster " + c.name // made with the cluster, see namespaces
+	}
 	parts := partsOf(s)
 	order := inOrder(parts)
 	for _, name := range order {
@@ -206,7 +209,7 @@ type install struct {
 }
 
 func (in *install) id(kind, namespace, name string) state.ID {
-	return state.ID{Target: state.Target{System: state.Kubernetes, Name: in.cluster.tenant + "." + in.cluster.name}, Kind: kind, Namespace: namespace, Name: name}
+	return in.cluster.inCluster(kind, namespace, name)
 }
 
 // component adds a part's objects, and the namespace they go to if nothing else makes it.

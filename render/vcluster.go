@@ -1,9 +1,6 @@
 package render
 
 import (
-	"fmt"
-
-	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/state"
 )
@@ -35,7 +32,9 @@ func (r *renderer) cluster(c cluster) {
 			}
 		}
 	}
-	edges = append(edges, state.Edge{On: c.serverClusterID(), Below: true})
+	if !c.shared() {
+		edges = append(edges, state.Edge{On: c.serverClusterID(), Below: true})
+	}
 	edges = append(edges, after(r.auditPolicy(c)...)...)
 
 	platform := source("platform")
@@ -67,103 +66,34 @@ func (r *renderer) cluster(c cluster) {
 	})})
 }
 
-// sizes are the cores and memory of one replica of a control plane; schema/cluster.cue promises them.
-var sizes = map[string]struct{ cpu, memory string }{
-	"small":  {"2", "4Gi"},
-	"medium": {"4", "8Gi"},
-	"large":  {"8", "16Gi"},
-}
-
-// values is the cluster's vcluster.yaml, for chart versions from 0.33 on, where autoNodes is a list.
+// values is the cluster's vcluster.yaml, for chart versions from 0.33 on, where autoNodes is a list. Its
+// parts stand in vcluster_*.go, by topic.
 func (r *renderer) values(c cluster) state.Tree {
 	s := c.src()
-	size := sizes[c.ControlPlane.Size]
-	resources := node(fields{
-		"cpu":    s.because(c.at("controlPlane.size"), "of one replica", size.cpu),
-		"memory": s.because(c.at("controlPlane.size"), "of one replica", size.memory),
-	})
-	base := node(fields{
-		"controlPlane": node(fields{
-			"distro": node(fields{"k8s": node(fields{
-				"enabled": s.fixed(true),
-				"version": s.of(c.at("kubernetes"), c.Kubernetes),
-			})}),
-			"statefulSet": node(fields{
-				"highAvailability": node(fields{"replicas": s.of(c.at("controlPlane.replicas"), c.ControlPlane.Replicas)}),
-				"resources":        node(fields{"requests": resources, "limits": resources}),
-			}),
-			// Several replicas need a store that they share.
-			"backingStore": node(fields{"etcd": node(fields{"embedded": node(fields{"enabled": s.fixed(true)})})}),
-		}),
+	base := fields{
+		"controlPlane": r.controlPlane(c),
 		"networking": node(fields{
 			"podCIDR":     s.of(c.at("networking.podCIDR"), c.Networking.PodCIDR),
 			"serviceCIDR": s.of(c.at("networking.serviceCIDR"), c.Networking.ServiceCIDR),
 		}),
-		"privateNodes": node(fields{
-			"enabled":   s.because(c.at("nodes"), "the tenant's own machines", true),
-			"autoNodes": r.autoNodes(c),
-		}),
-		"platform":  node(fields{"project": s.fixed(c.tenant)}),
-		"telemetry": node(fields{"enabled": s.fixed(false)}),
-	})
-	base = r.overlay(c, base, r.builtIns(c), c.at("values"))
+		"privateNodes": r.privateNodes(c),
+		"platform":     node(fields{"project": s.fixed(c.tenant)}),
+		"telemetry":    node(fields{"enabled": s.fixed(false)}),
+	}
+	for key, part := range map[string]fields{
+		"sync":             c.sync(),
+		"policies":         c.policies(),
+		"sleep":            c.sleep(),
+		"snapshots":        c.snapshots(),
+		"deletion":         c.deletion(),
+		"exportKubeConfig": c.kubeconfigs(),
+	} {
+		if len(part) > 0 {
+			base[key] = node(part)
+		}
+	}
+	values := r.overlay(c, node(base), r.builtIns(c), c.at("values"))
 	over := s.deep(c.at("values"), c.Values)
 	r.reserved(c, over)
-	return r.imposed(c, r.overlay(c, base, over, c.at("values")))
-}
-
-// reservedValues are the keys of vcluster.yaml that `values` may not set, each with what to do
-// instead. Those of the chart that its schema accepts and its templates refuse are among them.
-var reservedValues = []struct{ key, hint string }{
-	{"privateNodes.enabled", "every cluster has private nodes"},
-	{"privateNodes.autoNodes", "write a pool: its machines are allocated and wiped before they change hands"},
-	{"controlPlane.distro.k8s.version", "write the cluster's kubernetes"},
-	{"controlPlane.statefulSet.highAvailability.replicas", "write the cluster's controlPlane.replicas"},
-	{"controlPlane.backingStore.database.external.dataSource", "it holds a password; name a Secret in connector"},
-	{"networking.podCIDR", "write the cluster's networking.podCIDR"},
-	{"networking.serviceCIDR", "write the cluster's networking.serviceCIDR"},
-	{"platform.project", "the project is the tenant's"},
-	{"exportKubeConfig.secret", "use additionalSecrets; Millwright reads the default one"},
-	{"sync.toHost.volumeSnapshots", "vCluster has removed it"},
-	{"sync.toHost.volumeSnapshotContents", "vCluster has removed it"},
-	{"sync.fromHost.volumeSnapshotClasses", "vCluster has removed it"},
-	{"deploy.volumeSnapshotController", "vCluster has removed it"},
-	{"rbac.enableVolumeSnapshotRules", "vCluster has removed it"},
-}
-
-func (r *renderer) reserved(c cluster, over state.Tree) {
-	for _, reserved := range reservedValues {
-		at, err := state.ParsePath(reserved.key)
-		if err != nil {
-			panic("render: " + err.Error()) // a programming error: the table above
-		}
-		if _, set := over.Get(at); set {
-			r.report(diag.Diagnostic{
-				Code: "MW301", Summary: fmt.Sprintf("values of cluster %s/%s may not set %s", c.tenant, c.name, reserved.key),
-				Hint: reserved.hint, Path: string(c.src()) + "." + c.at("values."+reserved.key), Pos: c.of.Pos,
-			})
-		}
-	}
-}
-
-// overlay merges maps key by key; anything else that stands in over replaces what is in base.
-func (r *renderer) overlay(c cluster, base, over state.Tree, at string) state.Tree {
-	if _, ok := base.Fields(); !ok {
-		return over
-	}
-	if _, ok := over.Fields(); !ok {
-		r.report(diag.Diagnostic{
-			Code: "MW301", Summary: fmt.Sprintf("values of cluster %s/%s may not replace %s as a whole", c.tenant, c.name, at),
-			Hint: "write the keys below it that you mean", Path: string(c.src()) + "." + at, Pos: c.of.Pos,
-		})
-		return base
-	}
-	merged := open(base)
-	for k, v := range open(over) {
-		if b, ok := merged[k]; ok {
-			v = r.overlay(c, b, v, key(at, k))
-		}
-		merged[k] = v
-	}
-	return node(merged)
+	return r.imposed(c, r.overlay(c, values, over, c.at("values")))
 }

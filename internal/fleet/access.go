@@ -107,8 +107,14 @@ func (f *Fleet) Members(tenant, cluster string) []string {
 // TenantOf is the tenant whose cluster a segment serves; empty if it serves none.
 func (f *Fleet) TenantOf(segment string) string { return f.lookup().bySegment[segment] }
 
-// SiteOf is the site that a cluster is in: that of its segment.
-func (f *Fleet) SiteOf(c *Cluster) *Site { return f.Sites[f.Segments[c.Segment].Site] }
+// SiteOf is the site that a cluster is in: that of its segment. With shared nodes it has neither, and
+// the answer is nil.
+func (f *Fleet) SiteOf(c *Cluster) *Site {
+	if s := f.Segments[c.Segment]; s != nil {
+		return f.Sites[s.Site]
+	}
+	return nil
+}
 
 // NTP are the time servers that a machine's BMC is to use: its own, else those of its site.
 func (f *Fleet) NTP(m *Machine) []string {

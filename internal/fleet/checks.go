@@ -52,6 +52,7 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS) diag.List {
 	c.segments()
 	c.vnets()
 	c.reach()
+	c.clusters()
 	c.allocation()
 	c.hardware()
 	c.pools()
@@ -156,7 +157,9 @@ func (c *checker) references() {
 			if k.Stack != "" {
 				mustExist(c, c.f.Stacks, "stack", k.Stack, Query{e, in + ".stack"})
 			}
-			mustExist(c, c.f.Segments, "segment", k.Segment, Query{e, in + ".segment"})
+			if k.Segment != "" { // shared nodes have none
+				mustExist(c, c.f.Segments, "segment", k.Segment, Query{e, in + ".segment"})
+			}
 			for pn, p := range All(k.Pools) {
 				in := joinPath("cluster", cn, "pool", pn)
 				mustExist(c, c.f.Classes, "class", p.Class, Query{e, in + ".class"})

@@ -69,6 +69,7 @@ func decode(e entity) (typed, error) {
 		t.value, err = into(e.JSON, n)
 		for _, c := range n.Clusters {
 			numbers(c.Values)
+			numbers(c.PrivateNodes.Kubelet)
 		}
 	case "profile":
 		t.value, err = into(e.JSON, &Profile{Meta: meta})

@@ -63,12 +63,15 @@ func (f *Fleet) Profile(name string) *Profile {
 // HasVNode reports whether a cluster's workloads run in vNode: as the runtime class of the pods that
 // are synced from it to shared nodes, or installed in it by a component called vnode.
 func (f *Fleet) HasVNode(c *Cluster) bool {
-	if c.Nodes != "private" {
+	if c.Nodes == NodesShared {
+		if c.SharedNodes != nil && c.SharedNodes.RuntimeClass == "vnode" {
+			return true
+		}
 		class, _ := lookupValue(c.Values, "sync", "toHost", "pods", "runtimeClassName").(string)
 		return class == "vnode"
 	}
 	s := f.Stacks[c.Stack]
-	return s != nil && s.Components["vnode"] != nil
+	return s != nil && (s.Components["vnode"] != nil || s.Catalogue["vnode"] != nil)
 }
 
 // lookupValue is the value at a path of maps, or nil.

@@ -67,7 +67,7 @@ var tables = map[string]Table{
 		Protected: true,
 		Release:   Delete,
 		Removed:   DataLoss,
-		Immutable: []string{"spec.clusterRef.cluster", "spec.clusterRef.namespace", "spec.clusterRef.virtualCluster"},
+		Immutable: append([]string{"spec.clusterRef.cluster", "spec.clusterRef.namespace", "spec.clusterRef.virtualCluster"}, immutableValues...),
 		Changed:   instanceImpact,
 	},
 	"kubernetes/Project.management.loft.sh":      {Protected: true, Release: Delete, Removed: DataLoss},
@@ -158,30 +158,6 @@ func Membership(id state.ID) (cluster, machine string, ok bool) {
 		return "", "", false
 	}
 	return id.Name, id.Part[len(servers):], true
-}
-
-// instanceImpact of a tenant cluster: machines that leave it are wiped, other values restart its
-// control plane.
-func instanceImpact(path state.Path, old, new any, _ state.LiveObject) Impact {
-	if !startsWith(path, "spec.template.helmRelease.values") {
-		return None
-	}
-	last := path[len(path)-1]
-	if !startsWith(path, "spec.template.helmRelease.values.privateNodes.autoNodes") {
-		return Restart
-	}
-	from, ok1 := old.(int64)
-	to, ok2 := new.(int64)
-	if last == "quantity" && ok1 && ok2 && to >= from {
-		return None // more machines disturb nobody
-	}
-	if last == "nodes" && more(old, new) {
-		return None
-	}
-	if old == nil {
-		return None
-	}
-	return Reprovision
 }
 
 // networkImpact says that changing any of the fields, or of all if none is named, touches traffic.
