@@ -32,7 +32,7 @@ var kinds = []struct {
 
 // closingFile is added to every instance: it constrains whatever the author wrote, also where a file
 // forgets to mention the schema or opens it by embedding.
-const closingFile = "schema/closing"
+const closingFile = diag.BuiltIn + "closing"
 
 func closing(pkg string, part subset) []byte {
 	head, fields := fmt.Sprintf("package %s\n\n", pkg), ""
