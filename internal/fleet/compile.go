@@ -14,10 +14,7 @@ import (
 
 // kinds are the top-level fields of a fleet's files and the definitions that close them; the first
 // seven are maps by name, of the others there is one each.
-var kinds = []struct {
-	name, definition string
-	many             bool
-}{
+var kinds = []kind{
 	{"class", "#Classes", true},
 	{"image", "#Images", true},
 	{"machine", "#Machines", true},
@@ -28,6 +25,11 @@ var kinds = []struct {
 	{"allocation", "#Allocation", false},
 	{"platform", "#Platform", false},
 	{"policy", "#Policy", false},
+}
+
+type kind struct {
+	name, definition string
+	many             bool
 }
 
 // closingFile is added to every instance: it constrains whatever the author wrote, also where a file
