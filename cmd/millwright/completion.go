@@ -12,7 +12,6 @@ import (
 	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/render"
-	"millwright.dev/millwright/sources"
 )
 
 func newCompletion(g *globals) *cobra.Command {
@@ -62,16 +61,12 @@ func (g *globals) addresses(cmd *cobra.Command, args []string, typed string) ([]
 func (g *globals) names(ctx context.Context, typed string) []string {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	snapshot, err := sources.Directory(g.dir)
+	snapshot, c, err := g.source(g.dir)
 	if err != nil {
 		return nil
 	}
-	loader, err := g.loader()
-	if err != nil {
-		return nil
-	}
-	defer loader.Close()
-	f, found := loader.Load(ctx, snapshot.FS)
+	defer c.Close()
+	f, found := c.Load(ctx, snapshot.FS)
 	if f == nil {
 		return nil
 	}
@@ -84,7 +79,7 @@ func (g *globals) names(ctx context.Context, typed string) []string {
 		}
 		return names
 	}
-	set, _ := render.Render(ctx, f, render.Inputs{FS: snapshot.FS})
+	set, _ := c.Render(ctx, f, render.Inputs{FS: snapshot.FS})
 	for o := range set.All() {
 		names = append(names, o.ID.String())
 	}

@@ -158,7 +158,7 @@ func (ev *evaluation) parts(v cue.Value, depth int) {
 		case cue.RequiredConstraint:
 			ev.missing(append(path, name), it.Value())
 		case 0:
-			if !rules.open && !slices.Contains(rules.names, name) {
+			if !rules.admits(name) {
 				d := ev.unknown(append(path, name))
 				if len(written(ev.files, append(path, name))) == 0 { // it comes of a template
 					d.Pos = cmp.Or(authors(it.Value()), d.Pos)
