@@ -77,8 +77,25 @@ func (ev *evaluation) explain(v cue.Value, err error) {
 			}
 		}
 	}
-	ev.out.Findings = strongest(ev.out.Findings.Sort())
+	ev.out.Findings = ev.withoutComputed(strongest(ev.out.Findings.Sort()))
 }
+
+// withoutComputed drops findings about values that nobody wrote and that have none only because they
+// are computed from something else in the same entity that is wrong.
+func (ev *evaluation) withoutComputed(list diag.List) diag.List {
+	entity := func(path string) string { name, _, _ := strings.Cut(path, "."); return name }
+	wrong := map[string]bool{}
+	for _, d := range list {
+		wrong[entity(d.Path)] = wrong[entity(d.Path)] || d.Code == "MW111" || d.Code == "MW113"
+	}
+	return slices.DeleteFunc(list, func(d diag.Diagnostic) bool {
+		return d.Code == "MW112" && strings.Contains(d.Summary, noValue) && wrong[entity(d.Path)] &&
+			len(written(ev.files, splitPath(strings.Replace(d.Path, "/", ".", 1)))) == 0
+	})
+}
+
+// noValue is in the summary of a finding about a value that is not concrete.
+const noValue = "has no value, only a constraint"
 
 // strongest drops findings about a field that another finding explains better: a value that
 // contradicts the schema is also incomplete, what stands in a value of a wrong type or in an unknown

@@ -1,4 +1,4 @@
-package fleet
+package fleet_test
 
 import (
 	"fmt"
@@ -13,6 +13,9 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/parser"
 	"github.com/stretchr/testify/require"
+
+	"millwright.dev/millwright/internal/fleet"
+	"millwright.dev/millwright/render"
 )
 
 // mutant is the example with one value broken.
@@ -83,7 +86,7 @@ func mutate(t *testing.T, files map[string]string, names []string, seed uint64) 
 }
 
 // One value of the example broken at random, again and again: loading never fails over it, each finding
-// has a code and a place, and what is accepted `cue vet -c` accepts too. A seed that failed once is
+// has a code and a place, and what is accepted `cue vet -c` accepts too and rendering survives. A seed that failed once is
 // tried by itself with -run TestMutants/seed-n.
 func TestMutants(t *testing.T) {
 	seeds := uint64(60)
@@ -91,19 +94,19 @@ func TestMutants(t *testing.T) {
 		seeds = 1000
 	}
 	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(example)))
+	require.NoError(t, os.CopyFS(dir, os.DirFS(fleet.Example)))
 	files := map[string]string{}
 	var names []string
-	require.NoError(t, fs.WalkDir(os.DirFS(example), ".", func(name string, d fs.DirEntry, err error) error {
+	require.NoError(t, fs.WalkDir(os.DirFS(fleet.Example), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(name) != ".cue" || strings.HasPrefix(name, "cue.mod/") {
 			return err
 		}
-		text, err := os.ReadFile(filepath.Join(example, name))
+		text, err := os.ReadFile(filepath.Join(fleet.Example, name))
 		files[name], names = string(text), append(names, name)
 		return err
 	}))
 	slices.Sort(names)
-	l := NewLoader(Options{Worker: worker})
+	l := fleet.NewLoader(fleet.Options{Worker: *fleet.TestingWorker})
 	defer l.Close()
 	accepted := 0
 	for seed := range seeds {
@@ -121,13 +124,17 @@ func TestMutants(t *testing.T) {
 				require.False(t, d.Pos.IsBuiltIn(), "%s: %v: a person cannot mend the schema", m.what, d)
 			}
 			if f != nil {
-				_, _, _ = Allocate(f) // it may find no machines; it must not fail otherwise
+				_, _, _ = fleet.Allocate(f) // it may find no machines; it must not fail otherwise
 			}
 			if list.Err() == nil {
 				accepted++
 				require.NotNil(t, f, m.what)
-				_, err := vet(t, dir)
+				_, err := fleet.Vet(t, dir)
 				require.NoError(t, err, "accepted, and cue vet refuses it: %s", m.what)
+				_, list = render.Render(t.Context(), f, render.Inputs{FS: os.DirFS(dir)})
+				for _, d := range list {
+					require.NotEmpty(t, d.Code, "%s: %v", m.what, d)
+				}
 			}
 		})
 	}

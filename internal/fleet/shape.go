@@ -79,7 +79,7 @@ func (s shaper) one() diag.Diagnostic {
 		d.Code, d.Summary = "MW112", fmt.Sprintf("the required field %s is missing", field)
 		d.Pos = s.place()
 	case cueIncomplete:
-		d.Code, d.Summary = "MW112", fmt.Sprintf("%s has no value, only a constraint: %v", field, text(args, 0))
+		d.Code, d.Summary = "MW112", fmt.Sprintf("%s "+noValue+": %v", field, text(args, 0))
 	case cueConflict:
 		d.Code, d.Summary = "MW113", fmt.Sprintf("contradictory values %s and %s", text(args, 0), text(args, 1))
 		if len(theirs) > 0 {
