@@ -33,7 +33,7 @@ func machines1000(b *testing.B) (string, fleettest.Files) {
 func BenchmarkColdAgainstCueExport(b *testing.B) {
 	tools := b.TempDir()
 	build(b, nil, "build", "-o", tools+"/millwright", ".")
-	build(b, []string{"GOBIN=" + tools, "GOFLAGS="}, "install", "cuelang.org/go/cmd/cue@v0.17.1")
+	build(b, []string{"GOBIN=" + tools, "GOFLAGS="}, "install", cueCommand)
 	dir, _ := machines1000(b)
 	var wall, memory []float64
 	for b.Loop() {

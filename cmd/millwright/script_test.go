@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,9 @@ import (
 
 // example is the fleet that every script begins with.
 const example = "../../fleet-example"
+
+// cueCommand is CUE's own command, of the version that is built in.
+const cueCommand = "cuelang.org/go/cmd/cue@v0.17.1"
 
 var update = flag.Bool("update", false, "write golden files, and the lines of ARCHITECTURE.md that a test knows, anew")
 
@@ -72,8 +76,26 @@ func isRaceBuild() bool {
 
 // TestScripts runs the scripts that specify the command line. Beside testscript's own they have the
 // commands below.
+//
+// The condition "cue" holds where the real cue command can be had; it is $CUE then.
 func TestScripts(t *testing.T) {
+	tools := t.TempDir()
+	cue := sync.OnceValue(func() bool {
+		command := exec.Command("go", "install", cueCommand)
+		command.Env = append(os.Environ(), "GOBIN="+tools, "GOFLAGS=")
+		out, err := command.CombinedOutput()
+		if err != nil {
+			t.Logf("%s cannot be had: %v\n%s", cueCommand, err, out)
+		}
+		return err == nil
+	})
 	testscript.Run(t, testscript.Params{
+		Condition: func(condition string) (bool, error) {
+			if condition != "cue" {
+				return false, fmt.Errorf("no such condition")
+			}
+			return !testing.Short() && cue(), nil
+		},
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
@@ -81,6 +103,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
 			env.Setenv(plainWorker, os.Getenv(plainWorker))
+			env.Setenv("CUE", filepath.Join(tools, "cue"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

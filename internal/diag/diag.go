@@ -33,9 +33,12 @@ func (s Severity) String() string {
 	return "error"
 }
 
-// Pos is a place in a file of the fleet repository, or of the built-in schema (whose names begin
-// with "schema/"). Line and Column count from 1; a Pos with Line 0 names the whole file, the zero
-// Pos no place at all.
+// BuiltIn begins the names of the built-in schema's files. No file of a repository has such a name: in
+// a path nothing stands between two slashes.
+const BuiltIn = "schema://"
+
+// Pos is a place in a file of the fleet repository, or of the built-in schema. Line and Column count
+// from 1; a Pos with Line 0 names the whole file, the zero Pos no place at all.
 type Pos struct {
 	File   string `json:"file,omitempty"`
 	Line   int    `json:"line,omitempty"`
@@ -44,6 +47,9 @@ type Pos struct {
 
 // IsValid reports whether p names a place.
 func (p Pos) IsValid() bool { return p.File != "" }
+
+// IsBuiltIn reports whether p is a place in the built-in schema.
+func (p Pos) IsBuiltIn() bool { return strings.HasPrefix(p.File, BuiltIn) }
 
 // String is file, file:line or file:line:column, whatever is known; "-" for no place.
 func (p Pos) String() string {

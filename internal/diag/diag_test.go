@@ -2,6 +2,7 @@ package diag
 
 import (
 	"encoding/json"
+	"io/fs"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,9 +16,14 @@ func TestPositionsReadAsEditorsExpect(t *testing.T) {
 		"a.cue:3":     {File: "a.cue", Line: 3},
 		"a.cue:3:7":   {File: "a.cue", Line: 3, Column: 7},
 		"schema/x:10": {File: "schema/x", Line: 10},
+
+		"schema://x.cue:10": {File: BuiltIn + "x.cue", Line: 10},
 	} {
 		require.Equal(t, want, p.String())
 	}
+	require.False(t, fs.ValidPath(BuiltIn+"x.cue"), "a file of a repository could have the name of a built-in one")
+	require.True(t, Pos{File: BuiltIn + "x.cue"}.IsBuiltIn())
+	require.False(t, Pos{File: "schema/x.cue"}.IsBuiltIn())
 	require.False(t, Pos{}.IsValid())
 	require.True(t, Pos{File: "a.cue"}.IsValid())
 }

@@ -76,6 +76,7 @@ func TestBaseIsCorrect(t *testing.T) {
 
 // Every wrong fleet is refused with all that is wrong with it: code, place, other places, hint.
 func TestBadFleets(t *testing.T) {
+	seen := map[string]string{}
 	for name, a := range All(badFleets(t)) {
 		t.Run(name, func(t *testing.T) {
 			fsys := fixture(t, a)
@@ -90,6 +91,8 @@ func TestBadFleets(t *testing.T) {
 			last := &a.Files[len(a.Files)-1]
 			require.Equal(t, "want", last.Name)
 			got := printed(list)
+			require.Empty(t, seen[got], "%s finds the same already", seen[got])
+			seen[got] = name
 			if *update {
 				last.Data = []byte(got)
 				require.NoError(t, os.WriteFile(filepath.Join("testdata/bad", name+".txtar"), txtar.Format(a), 0o644))
@@ -98,4 +101,5 @@ func TestBadFleets(t *testing.T) {
 			require.Equal(t, string(bytes.TrimSpace(last.Data)), strings.TrimSpace(got))
 		})
 	}
+	require.GreaterOrEqual(t, len(badFleets(t)), 100, "the corpus of wrong fleets shrinks")
 }

@@ -14,10 +14,7 @@ import (
 
 // kinds are the top-level fields of a fleet's files and the definitions that close them; the first
 // eight are maps by name, of the others there is one each.
-var kinds = []struct {
-	name, definition string
-	many             bool
-}{
+var kinds = []kind{
 	{"class", "#Classes", true},
 	{"image", "#Images", true},
 	{"machine", "#Machines", true},
@@ -31,9 +28,14 @@ var kinds = []struct {
 	{"policy", "#Policy", false},
 }
 
+type kind struct {
+	name, definition string
+	many             bool
+}
+
 // closingFile is added to every instance: it constrains whatever the author wrote, also where a file
 // forgets to mention the schema or opens it by embedding.
-const closingFile = "schema/closing"
+const closingFile = diag.BuiltIn + "closing"
 
 func closing(pkg string, part subset) []byte {
 	head, fields := fmt.Sprintf("package %s\n\n", pkg), ""

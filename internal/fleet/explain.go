@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -76,26 +77,71 @@ func (ev *evaluation) explain(v cue.Value, err error) {
 			}
 		}
 	}
-	ev.out.Findings = strongest(ev.out.Findings.Sort())
+	ev.out.Findings = ev.withoutComputed(strongest(ev.out.Findings.Sort()))
 }
 
-// strongest drops findings about a field that another finding about the same field explains better:
-// a value that contradicts the schema is also incomplete, and so on.
-func strongest(list diag.List) diag.List {
-	known := map[string]bool{}
+// withoutComputed drops findings about values that nobody wrote and that have none only because they
+// are computed from something else in the same entity that is wrong.
+func (ev *evaluation) withoutComputed(list diag.List) diag.List {
+	entity := func(path string) string { name, _, _ := strings.Cut(path, "."); return name }
+	wrong := map[string]bool{}
 	for _, d := range list {
-		if d.Code != "MW112" {
-			known[d.Path] = true
-		}
+		wrong[entity(d.Path)] = wrong[entity(d.Path)] || d.Code == "MW111" || d.Code == "MW113"
 	}
 	return slices.DeleteFunc(list, func(d diag.Diagnostic) bool {
-		if d.Code != "MW112" || d.Path == "" {
-			return false
-		}
-		again := known[d.Path]
-		known[d.Path] = true
-		return again
+		return d.Code == "MW112" && strings.Contains(d.Summary, noValue) && wrong[entity(d.Path)] &&
+			len(written(ev.files, splitPath(strings.Replace(d.Path, "/", ".", 1)))) == 0
 	})
+}
+
+// noValue is in the summary of a finding about a value that is not concrete.
+const noValue = "has no value, only a constraint"
+
+// strongest drops findings about a field that another finding explains better: a value that
+// contradicts the schema is also incomplete, what stands in a value of a wrong type or in an unknown
+// field does not matter, and what is computed from a wrong value is wrong too.
+func strongest(list diag.List) diag.List {
+	wrong, unknown := map[string]bool{}, map[string]bool{}
+	for _, d := range list {
+		switch d.Code {
+		case "MW112":
+		case "MW110":
+			unknown[d.Path] = true
+			wrong[d.Path] = true
+		default:
+			wrong[d.Path] = wrong[d.Path] || !consequence(d)
+		}
+	}
+	missing := map[string]bool{}
+	return slices.DeleteFunc(list, func(d diag.Diagnostic) bool {
+		switch {
+		case d.Path == "":
+			return false
+		case d.Code == "MW112":
+			again := missing[d.Path]
+			missing[d.Path] = true
+			return again || wrong[d.Path] || within(d.Path, wrong)
+		case d.Code == "MW110":
+			return within(d.Path, unknown)
+		}
+		return consequence(d) && wrong[d.Path]
+	})
+}
+
+// consequence reports whether a finding only repeats, for what is computed from it, that something
+// else is wrong, or is the empty head of a list of alternatives.
+func consequence(d diag.Diagnostic) bool {
+	return strings.HasPrefix(d.Summary, "invalid interpolation: ") || strings.HasSuffix(d.Summary, "in empty disjunction:")
+}
+
+// within reports whether a field lies in another one of a set.
+func within(path string, in map[string]bool) bool {
+	for i := range path {
+		if (path[i] == '.' || path[i] == '[') && in[path[:i]] {
+			return true
+		}
+	}
+	return false
 }
 
 // maxParts bounds how many elements of a list are looked at.
@@ -129,8 +175,12 @@ func (ev *evaluation) parts(v cue.Value, depth int) {
 		case cue.RequiredConstraint:
 			ev.missing(append(path, name), it.Value())
 		case 0:
-			if !rules.open && !slices.Contains(rules.names, name) {
-				ev.add(ev.unknown(append(path, name)))
+			if !rules.admits(name) {
+				d := ev.unknown(append(path, name))
+				if len(written(ev.files, append(path, name))) == 0 { // it comes of a template
+					d.Pos = cmp.Or(authors(it.Value()), d.Pos)
+				}
+				ev.add(d)
 			}
 			ev.parts(it.Value(), depth+1)
 		}
@@ -216,12 +266,17 @@ func (ev *evaluation) posOf(kind, name string, v cue.Value) diag.Pos {
 	if at := written(ev.files, path); len(at) > 0 {
 		return at[0]
 	}
+	return cmp.Or(authors(v), diag.Pos{File: ev.in.Files[len(ev.in.Files)-1].Name})
+}
+
+// authors is the first place of a value that is not the schema's.
+func authors(v cue.Value) diag.Pos {
 	for _, p := range conjuncts(v) {
 		if !p.Schema {
 			return p.Pos
 		}
 	}
-	return diag.Pos{File: ev.in.Files[len(ev.in.Files)-1].Name}
+	return diag.Pos{}
 }
 
 // nearest is the candidate that a misspelt name most likely means, or "".

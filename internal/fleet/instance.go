@@ -49,7 +49,7 @@ var schemaFiles = sync.OnceValue(func() []sourceFile {
 		if err != nil {
 			panic(err)
 		}
-		files[i] = sourceFile{Name: "schema/" + n, Data: data, sum: sha256.Sum256(data)}
+		files[i] = sourceFile{Name: diag.BuiltIn + n, Data: data, sum: sha256.Sum256(data)}
 	}
 	return files
 })

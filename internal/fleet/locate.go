@@ -162,7 +162,7 @@ func conjuncts(v cue.Value) []Place {
 		if src := v.Source(); src != nil && src.Pos().IsValid() {
 			at = position(src.Pos())
 		}
-		if p := (Place{Pos: at, Schema: isSchema(at)}); at.IsValid() && !slices.Contains(out, p) {
+		if p := (Place{Pos: at, Schema: at.IsBuiltIn()}); at.IsValid() && !slices.Contains(out, p) {
 			out = append(out, p)
 		}
 		if op != cue.InterpolationOp {

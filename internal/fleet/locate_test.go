@@ -66,7 +66,7 @@ func TestLocateEveryLeaf(t *testing.T) {
 	require.Len(t, f.Entities(), len(entities(f)))
 	var ask []Query
 	for e, v := range All(entities(f)) {
-		require.True(t, f.PosOf(e).Line > 0 && !isSchema(f.PosOf(e)), "%s has no position", e)
+		require.True(t, f.PosOf(e).Line > 0 && !f.PosOf(e).IsBuiltIn(), "%s has no position", e)
 		data, err := json.Marshal(v)
 		require.NoError(t, err)
 		var tree any
@@ -82,7 +82,7 @@ func TestLocateEveryLeaf(t *testing.T) {
 		user := false
 		for _, p := range places {
 			require.Positive(t, p.Pos.Line, "%s: %v", ask[i], places)
-			require.Equal(t, isSchema(p.Pos), p.Schema)
+			require.Equal(t, p.Pos.IsBuiltIn(), p.Schema)
 			user = user || !p.Schema
 			if _, ok := files[p.Pos.File]; !ok && !p.Schema {
 				data, err := os.ReadFile(example + "/" + p.Pos.File)
@@ -107,12 +107,11 @@ func TestLocate(t *testing.T) {
 		return places[0].Pos
 	}
 	line := func(p diag.Pos) string {
-		read := os.ReadFile
 		name := example + "/" + p.File
-		if isSchema(p) {
-			name = "../../" + p.File
+		if file, ok := strings.CutPrefix(p.File, diag.BuiltIn); ok {
+			name = "../../schema/" + file
 		}
-		data, err := read(name)
+		data, err := os.ReadFile(name)
 		require.NoError(t, err)
 		return strings.TrimSpace(strings.Split(string(data), "\n")[p.Line-1])
 	}

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-var update = flag.Bool("update", false, "write the golden files and the example's copy of the schema anew")
+var update = flag.Bool("update", false, "write the golden files anew")
 
 // worker is the compiler as a program of its own. It is a plain build: a race build would not run
 // under a memory limit.

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 
@@ -74,9 +75,15 @@ func documented(p diag.Pos) string {
 
 // shelf is what the schema allows in one struct.
 type shelf struct {
-	names []string // of fields, sorted
-	form  string   // of names where any of some form will do: what the schema says about it
-	open  bool     // names of some form, or any names at all, will do
+	names []string                 // of fields, sorted
+	form  string                   // of names where any of some form will do: what the schema says about it
+	open  bool                     // any names at all will do
+	rules []func(name string) bool // that names may fulfil instead
+}
+
+// admits reports whether a name may stand there.
+func (s shelf) admits(name string) bool {
+	return s.open || slices.Contains(s.names, name) || slices.ContainsFunc(s.rules, func(rule func(string) bool) bool { return rule(name) })
 }
 
 // allowed looks up what the schema allows within path.
@@ -108,7 +115,9 @@ func (b book) collect(x ast.Expr, out *shelf) {
 			continue
 		}
 		if pattern, ok := f.Label.(*ast.ListLit); ok {
-			out.open = true
+			rule := b.rule(pattern.Elts[0])
+			out.open = out.open || rule == nil
+			out.rules = append(out.rules, rule)
 			if ref, ok := pattern.Elts[0].(*ast.Ident); ok {
 				out.form = comment(b.definitions[ref.Name])
 			}
@@ -116,6 +125,33 @@ func (b book) collect(x ast.Expr, out *shelf) {
 			out.names = append(out.names, name)
 		}
 	}
+}
+
+// rule is what a pattern demands of names: a regular expression, or one of some texts. It is nil for
+// what demands something else, which is left to CUE.
+func (b book) rule(x ast.Expr) func(name string) bool {
+	switch x := x.(type) {
+	case *ast.Ident:
+		if def := b.definitions[x.Name]; def != nil {
+			return b.rule(def.Value)
+		}
+	case *ast.UnaryExpr:
+		if lit, ok := x.X.(*ast.BasicLit); ok && x.Op == token.MAT {
+			if expr, err := literal.Unquote(lit.Value); err == nil {
+				return regexp.MustCompile(expr).MatchString // CUE compiles it too
+			}
+		}
+	case *ast.BasicLit:
+		if text, err := literal.Unquote(x.Value); err == nil {
+			return func(name string) bool { return name == text }
+		}
+	case *ast.BinaryExpr:
+		left, right := b.rule(x.X), b.rule(x.Y)
+		if left != nil && right != nil && x.Op == token.OR {
+			return func(name string) bool { return left(name) || right(name) }
+		}
+	}
+	return nil
 }
 
 // nameRule is what the schema demands of the names in a map such as #Machines: its definition reads

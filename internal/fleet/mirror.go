@@ -44,13 +44,13 @@ func (m *Mirror) HoldsImage(ref string) bool { return strings.HasPrefix(ref, m.R
 
 // HoldsChart reports whether a chart repository is in the mirror.
 func (m *Mirror) HoldsChart(repository string) bool {
-	return within(repository, "oci://"+m.Registry) || within(repository, m.Charts)
+	return beneath(repository, "oci://"+m.Registry) || beneath(repository, m.Charts)
 }
 
 // HoldsFile reports whether an address leads to the mirror's files.
-func (m *Mirror) HoldsFile(url string) bool { return within(url, m.Files) }
+func (m *Mirror) HoldsFile(url string) bool { return beneath(url, m.Files) }
 
-func within(url, base string) bool { return url == base || strings.HasPrefix(url, base+"/") }
+func beneath(url, base string) bool { return url == base || strings.HasPrefix(url, base+"/") }
 
 // below is an address without its scheme, below a base.
 func below(base, url string) string {

@@ -79,7 +79,7 @@ func (s shaper) one() diag.Diagnostic {
 		d.Code, d.Summary = "MW112", fmt.Sprintf("the required field %s is missing", field)
 		d.Pos = s.place()
 	case cueIncomplete:
-		d.Code, d.Summary = "MW112", fmt.Sprintf("%s has no value, only a constraint: %v", field, text(args, 0))
+		d.Code, d.Summary = "MW112", fmt.Sprintf("%s "+noValue+": %v", field, text(args, 0))
 	case cueConflict:
 		d.Code, d.Summary = "MW113", fmt.Sprintf("contradictory values %s and %s", text(args, 0), text(args, 1))
 		if len(theirs) > 0 {
@@ -213,7 +213,7 @@ func (s shaper) positions() (user, schema []diag.Pos) {
 		at := position(p)
 		switch {
 		case !at.IsValid() || skip[at] || slices.Contains(user, at) || slices.Contains(schema, at):
-		case isSchema(at):
+		case at.IsBuiltIn():
 			schema = append(schema, at)
 		default:
 			user = append(user, at)
@@ -228,7 +228,7 @@ func (s shaper) sides(args []any) (value, want string) {
 	value, want = text(args, 0), text(args, 1)
 	for _, p := range s.e.InputPositions() {
 		if p.IsValid() && p.Filename() != closingFile {
-			if isSchema(position(p)) {
+			if position(p).IsBuiltIn() {
 				return want, value
 			}
 			break
@@ -321,5 +321,3 @@ func isMany(kind string) bool {
 	}
 	return false
 }
-
-func isSchema(p diag.Pos) bool { return strings.HasPrefix(p.File, "schema/") }

@@ -124,7 +124,7 @@ func readTree(fsys fs.FS, limits Limits, last *tree) (*tree, diag.List) {
 		return nil, r.found
 	}
 	if root.count.files == 0 {
-		return nil, diag.List{{Code: "MW100", Summary: "there is no CUE file in the repository", Hint: "a copy of fleet-example is a fleet to begin with"}}
+		return nil, diag.List{{Code: "MW100", Summary: "there is no CUE file in the repository", Hint: "`millwright init` writes a small fleet to begin with"}}
 	}
 	t := &tree{dirs: map[string][]sourceFile{}, root: root, fsys: fsys}
 	t.list(".", root)
@@ -321,7 +321,7 @@ func (t *tree) checkVendored(limits Limits) diag.List {
 	differs := func(name, what string) diag.List {
 		return diag.List{{
 			Code: "MW100", Summary: what, Pos: diag.Pos{File: path.Join(dir, name)},
-			Hint: "copy schema/*.cue of this version of millwright over it, or remove it: millwright brings its own",
+			Hint: "`millwright schema cue.mod/pkg/millwright.dev/fleet` writes it anew",
 		}}
 	}
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"strings"
 
 	"sigs.k8s.io/yaml"
 
@@ -52,7 +51,7 @@ func (s Style) paint(code string, text any) painted {
 
 // pos is a position as the reader can open it. The built-in schema is no file of theirs.
 func (s Style) pos(p diag.Pos) diag.Pos {
-	if s.Base != "" && p.File != "" && !strings.HasPrefix(p.File, "schema/") {
+	if s.Base != "" && p.File != "" && !p.IsBuiltIn() {
 		p.File = path.Join(s.Base, p.File)
 	}
 	return p

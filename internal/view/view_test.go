@@ -177,14 +177,14 @@ func TestReportTextOld(t *testing.T) {
 
 func aWhy() Why {
 	machine := state.Origin{Entity: "machine/gpu-001"}
-	at := []Place{{Pos: diag.Pos{File: "machines/a.cue", Line: 3, Column: 1}}, {Pos: diag.Pos{File: "schema/fleet.cue", Line: 21, Column: 12}, Schema: true}}
+	at := []Place{{Pos: diag.Pos{File: "machines/a.cue", Line: 3, Column: 1}}, {Pos: diag.Pos{File: diag.BuiltIn + "fleet.cue", Line: 21, Column: 12}, Schema: true}}
 	return Why{Address: "redfish/gpu-001/ntp", Entity: "machine/gpu-001", Leaves: []WhyLeaf{
 		{Path: "NTP.NTPServers[0]", Value: "ntp1", Origin: state.Origin{Entity: "site/dc1", Field: "ntp[0]"}, Places: []Place{
-			{Pos: diag.Pos{File: "sites/dc1.cue", Line: 2, Column: 7}}, {Pos: diag.Pos{File: "schema/site.cue", Line: 32, Column: 28}, Schema: true}}},
+			{Pos: diag.Pos{File: "sites/dc1.cue", Line: 2, Column: 7}}, {Pos: diag.Pos{File: diag.BuiltIn + "site.cue", Line: 32, Column: 28}, Schema: true}}},
 		{Path: "NTP.ProtocolEnabled", Value: true, Origin: machine, Places: at},
 		{Path: "Name", Value: "gpu-001", Origin: machine, Places: at},
 		{Path: "Port", Value: int64(123), Origin: state.Origin{Entity: "site/dc1", Field: "port", Note: "as text"}, Places: []Place{
-			{Pos: diag.Pos{File: "schema/site.cue", Line: 40, Column: 2}, Schema: true, Default: true}}},
+			{Pos: diag.Pos{File: diag.BuiltIn + "site.cue", Line: 40, Column: 2}, Schema: true, Default: true}}},
 	}}
 }
 
