@@ -69,7 +69,7 @@ func chartsOf(f *fleet.Fleet) []namedChart {
 	seen := map[sources.Chart]bool{}
 	for stack, s := range fleet.All(f.Stacks) {
 		for entry, c := range fleet.All(s.Catalogue) {
-			chart := sources.Chart{Repository: c.Repository, Name: c.Chart, Version: c.Version, Digest: c.Digest}
+			chart := sources.Chart{Repository: f.Platform.Mirror.Chart(c.Repository), Name: c.Chart, Version: c.Version, Digest: c.Digest}
 			if !seen[chart] {
 				seen[chart] = true
 				all = append(all, namedChart{chart, "stack/" + stack + ".catalogue." + entry})

@@ -33,6 +33,8 @@ var clusterChoices = []choice[*Cluster]{
 	{"segment", func(c *Cluster) any { return c.Segment }, another},
 	{"networking.podCIDR", func(c *Cluster) any { return c.Networking.PodCIDR }, another},
 	{"networking.serviceCIDR", func(c *Cluster) any { return c.Networking.ServiceCIDR }, another},
+	{"privateNodes.vpn", func(c *Cluster) any { return c.PrivateNodes.VPN }, another},
+	{"controlPlane.store", func(c *Cluster) any { return c.ControlPlane.Store }, "keep it, for its data would stay behind; or " + another},
 }
 
 var machineChoices = []choice[*Machine]{
@@ -69,6 +71,8 @@ var versioned = []choice[*Segment]{
 	{field: "northSouth.dhcp", of: func(s *Segment) any { return s.NorthSouth.DHCP }},
 	{field: "northSouth.gateway", of: func(s *Segment) any { return s.NorthSouth.Gateway }},
 	{field: "infiniband", of: func(s *Segment) any { return s.InfiniBand }},
+	{field: "eastWest", of: func(s *Segment) any { return s.EastWest }},
+	{field: "nvlink", of: func(s *Segment) any { return s.NVLink }},
 }
 
 // Compare says what of head cannot be made of base, which is taken to be in force: choices that are made once
