@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -101,21 +102,19 @@ func (c *checker) floor(name string, p *Pool, cluster *Cluster, at func(string) 
 
 // selects: there are machines such as the pool wants, and they say what it chooses by.
 func (c *checker) selects(p *Pool, class *Class, site string, stock []*Machine, at func(string) Query) {
-	chosen, where := 0, "" // the first by name that does not say its leaf
-	for _, m := range stock {
-		if matches(m.Labels, p.Selector) {
-			chosen++
-			if m.Leaf() == "" && (where == "" || m.Name < where) {
-				where = m.Name
-			}
-		}
-	}
-	if len(p.Selector) > 0 && len(stock) > 0 && chosen == 0 {
+	fits := func(m *Machine) bool { return matches(m.Labels, p.Selector) }
+	if len(p.Selector) > 0 && len(stock) > 0 && !slices.ContainsFunc(stock, fits) {
 		c.report("MW263", at(".selector"), fmt.Sprintf("no machine of class %s in site %s bears all of these labels", p.Class, site), "machines have labels of their own: machine: \"...\": labels: {...}",
 			mention{Query{address("class", p.Class), ""}, "the class"})
 	}
 	if p.Spread != PackLeaves {
 		return
+	}
+	where := "" // the first by name that does not say its leaf
+	for _, m := range stock {
+		if fits(m) && m.Leaf() == "" && (where == "" || m.Name < where) {
+			where = m.Name
+		}
 	}
 	for _, n := range class.NICs {
 		if n.Role == InfiniBand {
