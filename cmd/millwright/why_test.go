@@ -95,6 +95,7 @@ var changes = map[string]change{
 
 	"stack.component.*.path": {old: `"stacks/(components|charts)/[^"]*"`, new: `"stacks/$1/spare"`},
 
+	"tenant.access.others":                                  {set: `"edit"`},
 	"tenant.admins":                                         {old: `idp:`, new: "idp:x-"},
 	"tenant.cluster":                                        {old: `(?s)cluster: .*`, new: "}\n"},
 	"tenant.cluster.*.controlPlane.replicas":                {old: `1`, new: "5", set: "5"},
