@@ -199,6 +199,7 @@ func TestSecretsOnTheWire(t *testing.T) {
 	require.NotContains(t, c.Preview(t.Context(), []state.Object{wrong})[0].Invalid.Error(), "hunter2")
 
 	ref.Key = "none"
+	wrong.Tree = with(wrong.Tree, state.Secret(ref, state.Origin{}), "spec", "sessionAffinity")
 	r = apply(t, c, plan.Change{ID: wrong.ID, Action: plan.Create, Want: &wrong})
 	require.ErrorContains(t, r.Err, "no such key")
 }
