@@ -3,8 +3,8 @@
 GOLANGCI_VERSION := v2.12.2
 TOOLS    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/millwright/tools
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
-# In the checkout: a finding kept from another one names files that may be gone, and then "nolint" is not seen.
-LINT_CACHE := $(CURDIR)/bin/golangci-cache
+# One for each place of a checkout: a finding kept from another one names files that may be gone, and then "nolint" is not seen.
+LINT_CACHE := $(TOOLS)/lint$(subst /,-,$(CURDIR))
 
 # Test packages that run at the same time; each may run API servers of its own, of 300 MB.
 PACKAGES ?= 2
