@@ -32,12 +32,14 @@ type stage struct {
 	t    testing.TB
 	site *simulate.Site
 	c    *Cluster
-	made *atomic.Int64 // machines and markers so far
 }
+
+// made counts machines and markers, of all stages: they share a server, and with it names.
+var made atomic.Int64
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{world: newWorldOn(t, "sloppy"), t: t, site: simulate.NewSite(5000), made: &atomic.Int64{}}
+	s := &stage{world: newWorldOn(t, "sloppy"), t: t, site: simulate.NewSite(5000)}
 	crds, err := testenv.Metal3CRDs(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, testenv.InstallCRDs(t.Context(), s.server.Config, append(crds, simulate.PlatformCRDs()...)...))
@@ -93,7 +95,7 @@ func (s *stage) installAdmission() {
 
 // machine is the name of a new machine.
 func (s *stage) machine() string {
-	name := fmt.Sprintf("a%04d", s.made.Add(1))
+	name := fmt.Sprintf("a%04d", made.Add(1))
 	s.site.AddMachine(name)
 	s.site.Update(name, func(m *simulate.Machine) { m.BIOS["SriovGlobalEnable"] = "Disabled" })
 	return name
@@ -140,7 +142,7 @@ func (s *stage) stillProvisioned(machine string) error {
 // looked waits until Metal3 has looked at every host as it is now: it takes them by name, and a host
 // without a BMC is done with at the first look.
 func (s *stage) looked() {
-	name := fmt.Sprintf("zzz%04d", s.made.Add(1))
+	name := fmt.Sprintf("zzz%04d", made.Add(1))
 	s.make(s.t, hosts, "{apiVersion: metal3.io/v1alpha1, kind: BareMetalHost, metadata: {name: "+name+"}, spec: {online: false}}")
 	s.await("Metal3 looks", func() bool { return s.field(hosts, name, "status.provisioning.state") == "unmanaged" })
 }
