@@ -144,13 +144,14 @@ type platformWorld struct {
 
 func (p *Platform) observe(ctx context.Context) (*platformWorld, error) {
 	w := &platformWorld{demands: map[string]platformDemand{}}
+	// Who asks comes before what is asked for: an instance is never judged by a project as it was before.
 	err := errors.Join(
+		kubeListInto(ctx, p.client.Resource(instanceResource), &w.instances),
+		kubeListInto(ctx, p.client.Resource(claimResource), &w.claims),
 		kubeListInto(ctx, p.client.Resource(namespaceResource), &w.namespaces),
 		kubeListInto(ctx, p.client.Resource(projectResource), &w.projects),
 		kubeListInto(ctx, p.client.Resource(providerResource), &w.providers),
 		kubeListInto(ctx, p.client.Resource(imageResource), &w.images),
-		kubeListInto(ctx, p.client.Resource(instanceResource), &w.instances),
-		kubeListInto(ctx, p.client.Resource(claimResource), &w.claims),
 		kubeListInto(ctx, p.client.Resource(hostResource), &w.hosts),
 	)
 	return w, err
