@@ -3,7 +3,10 @@ package render
 import (
 	"context"
 	"maps"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/fleet"
@@ -20,8 +23,8 @@ type Renderer struct{ last *memory }
 
 // memory is a finished rendering.
 type memory struct {
-	shared     []any // what every unit may depend on
-	units      map[string]*unit
+	shared     []any         // what every unit may depend on
+	units      map[any]*unit // by the machine, the tenant, or the name of what there is once
 	components map[componentKey]*component
 	set        state.Set
 }
@@ -38,26 +41,27 @@ type unit struct {
 // Render is what the function [Render] does.
 func (re *Renderer) Render(ctx context.Context, f *fleet.Fleet, in Inputs) (state.Set, diag.List) {
 	r := &renderer{ctx: ctx, fleet: f, files: in.FS, charts: in.Charts, clusters: clustersOf(f),
-		last: &memory{}, next: &memory{shared: f.Shared(), units: map[string]*unit{}, components: map[componentKey]*component{}}}
+		last: &memory{}, next: &memory{shared: f.Shared(), units: make(map[any]*unit, len(f.Machines)+len(f.Tenants)+2), components: map[componentKey]*component{}}}
 	if re.last != nil && slices.Equal(re.last.shared, r.next.shared) {
 		r.last = re.last
 	}
 	r.all()
+	r.units()
 	var drop []state.ID
 	var add []state.Object
 	var found diag.List
 	for _, c := range r.next.components {
 		found = append(found, c.found...) // sorted below
 	}
-	for name, u := range fleet.All(r.next.units) {
+	for of, u := range r.next.units {
 		found = append(found, u.found...)
-		if old := r.last.units[name]; old != u {
+		if old := r.last.units[of]; old != u {
 			drop = append(drop, old.ids()...)
 			add = append(add, u.objects...)
 		}
 	}
-	for name, u := range r.last.units {
-		if r.next.units[name] == nil {
+	for of, u := range r.last.units {
+		if r.next.units[of] == nil {
 			drop = append(drop, u.ids()...)
 		}
 	}
@@ -84,38 +88,65 @@ func (u *unit) ids() []state.ID {
 	return ids
 }
 
-// unitOf renders a unit, or takes it over if its inputs are those of the last time; without inputs it
-// is always rendered.
-func (r *renderer) unitOf(name string, inputs []any, render func()) {
-	if old := r.last.units[name]; old != nil && inputs != nil && slices.Equal(old.inputs, inputs) {
-		r.next.units[name] = old
+// unitOf has the unit of something rendered, or takes it over if its inputs are those of the last time.
+func (r *renderer) unitOf(something any, inputs []any, render func(*renderer)) {
+	if old := r.last.units[something]; old != nil && slices.Equal(old.inputs, inputs) {
+		r.next.units[something] = old
 		return
 	}
-	r.unit = &unit{inputs: inputs}
-	r.next.units[name] = r.unit
-	render()
-	r.refuse(r.unit.objects)
-	r.outside(r.unit.objects)
-	for i := range r.unit.objects {
-		o := &r.unit.objects[i]
-		o.ObserveOnly = r.observeOnly(*o)
-	}
+	u := &unit{inputs: inputs}
+	r.next.units[something] = u
+	r.todo = append(r.todo, func() {
+		own := *r
+		own.unit = u
+		render(&own)
+		own.refuse(u.objects)
+		own.outside(u.objects)
+		for i := range u.objects {
+			o := &u.objects[i]
+			o.ObserveOnly = own.observeOnly(*o)
+		}
+	})
 }
 
-// machineInputs are what a machine's unit is made of: itself, and the tenant and the place in the
-// allocation that it serves in.
-func (r *renderer) machineInputs(name string, m *fleet.Machine) []any {
+// units renders what is to be rendered, on all processors: no unit knows of another.
+func (r *renderer) units() {
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			for n := next.Add(1); n <= int64(len(r.todo)); n = next.Add(1) {
+				r.todo[n-1]()
+			}
+		})
+	}
+	all.Wait()
+}
+
+// machineInputs are what a machine's unit is made of beside the machine: the tenant and the place in
+// the allocation that it serves in.
+func (r *renderer) machineInputs(name string) []any {
 	p, ok := r.fleet.PoolOf(name)
 	if !ok {
-		return []any{m}
+		return nil
 	}
-	return []any{m, r.fleet.Tenants[p.Tenant], p.Address(), slices.Index(p.Machines, name)}
+	return []any{r.fleet.Tenants[p.Tenant], p.Pool, slices.Index(p.Machines, name)}
 }
 
-// tenantInputs are what a tenant's unit is made of: itself, the machines that are allocated to it, the
-// components of its stacks, and the tenants that its segments are joined with.
-func (r *renderer) tenantInputs(name string, t *fleet.Tenant) []any {
-	inputs := []any{t}
+// platformInputs are what the platform's unit is made of: the node types of all pools, which are their
+// tenants'.
+func (r *renderer) platformInputs() []any {
+	inputs := []any{}
+	for _, t := range fleet.All(r.fleet.Tenants) {
+		inputs = append(inputs, t)
+	}
+	return inputs
+}
+
+// tenantInputs are what a tenant's unit is made of beside the tenant: the machines that are allocated to
+// it, the components of its stacks, and the tenants that its segments are joined with.
+func (r *renderer) tenantInputs(name string) []any {
+	var inputs []any
 	for _, c := range r.clusters[name] {
 		if c.Stack != "" {
 			parts := r.parts(c)

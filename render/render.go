@@ -82,26 +82,27 @@ type renderer struct {
 	charts     fs.FS
 	clusters   map[string][]cluster // by tenant, of those that stay
 	last, next *memory
-	unit       *unit // that is being rendered
+	todo       []func() // units that are to be rendered
+	unit       *unit    // that is being rendered
 	named      []state.Entity
 }
 
-// all renders everything, unit by unit; see memory.go for what a unit may depend on.
+// all has everything rendered, unit by unit; see memory.go for what a unit may depend on.
 func (r *renderer) all() {
 	r.entities()
-	r.unitOf("", nil, func() {
+	r.unitOf("platform", r.platformInputs(), func(r *renderer) {
 		r.platform()
 		r.observability()
 	})
-	r.unitOf("site", []any{}, r.siteNetworks)
-	for name, m := range fleet.All(r.fleet.Machines) {
+	r.unitOf("site", nil, (*renderer).siteNetworks)
+	for name, m := range r.fleet.Machines { // in any order: objects and findings are sorted in the end
 		if present(m) {
-			r.unitOf("machine/"+name, r.machineInputs(name, m), func() { r.machine(name, m) })
+			r.unitOf(m, r.machineInputs(name), func(r *renderer) { r.machine(name, m) })
 		}
 	}
-	for name, t := range fleet.All(r.fleet.Tenants) {
+	for name, t := range r.fleet.Tenants {
 		if !t.Retired {
-			r.unitOf("tenant/"+name, r.tenantInputs(name, t), func() { r.tenant(name, t) })
+			r.unitOf(t, r.tenantInputs(name), func(r *renderer) { r.tenant(name, t) })
 		}
 	}
 }
@@ -191,34 +192,34 @@ func (r *renderer) entities() {
 	for _, n := range []string{"platform", "policy", "allocation"} {
 		name(n, false)
 	}
-	for n, m := range fleet.All(f.Machines) {
+	for n, m := range f.Machines {
 		name("machine/"+n, m.Lifecycle == fleet.Retired)
 	}
-	for n := range fleet.All(f.Classes) {
+	for n := range f.Classes {
 		name("class/"+n, false)
 	}
-	for n := range fleet.All(f.Images) {
+	for n := range f.Images {
 		name("image/"+n, false)
 	}
-	for n := range fleet.All(f.Sites) {
+	for n := range f.Sites {
 		name("site/"+n, false)
 	}
-	for n := range fleet.All(f.Profiles) {
+	for n := range f.Profiles {
 		name("profile/"+n, false)
 	}
-	for n := range fleet.All(f.Stacks) {
+	for n := range f.Stacks {
 		name("stack/"+n, false)
 	}
 	leaving := map[string]bool{} // segments of what is retired
-	for n, t := range fleet.All(f.Tenants) {
+	for n, t := range f.Tenants {
 		name("tenant/"+n, t.Retired)
-		for cn, c := range fleet.All(t.Clusters) {
+		for cn, c := range t.Clusters {
 			goes := f.Leaving(n, cn) != ""
 			name("cluster/"+n+"/"+cn, goes)
 			leaving[c.Segment] = goes
 		}
 	}
-	for n := range fleet.All(f.Segments) {
+	for n := range f.Segments {
 		name("segment/"+n, leaving[n])
 	}
 	for _, p := range f.Pools() {

@@ -19,39 +19,93 @@ import (
 	"millwright.dev/millwright/sources"
 )
 
-// machines1000 is a fleet of 1,000 machines and 20 tenants on disk, with the schema that `cue` needs.
-func machines1000(b *testing.B) (string, fleettest.Files) {
-	dir, files := b.TempDir(), fleettest.Generate(fleettest.Size{Machines: 1000, Tenants: 20})
-	files.Vendor()
-	require.NoError(b, files.Write(dir))
-	return dir, files
+// written is a fleet on disk with the schema that `cue` needs, and a tenant for each 50 machines.
+func written(b *testing.B, machines int) string {
+	dir := b.TempDir()
+	require.NoError(b, fleettest.Generate(fleettest.Size{Machines: machines, Tenants: machines / 50}).Write(dir))
+	return dir
 }
 
-// BenchmarkColdAgainstCueExport measures whole processes, nothing cached: `millwright render` of 1,000
-// machines, checks included, against `cue export` of the same tree. It reports ratios: below 1 is
-// faster, or leaner. Memory is the largest process of each.
-func BenchmarkColdAgainstCueExport(b *testing.B) {
-	tools := b.TempDir()
-	build(b, nil, "build", "-o", tools+"/millwright", ".")
-	build(b, []string{"GOBIN=" + tools, "GOFLAGS="}, "install", cueCommand)
-	dir, _ := machines1000(b)
-	var wall, memory []float64
-	for b.Loop() {
-		ours, oursRSS := process(b, dir, tools+"/millwright", "render", "--cache-dir", "", "-o", "json")
-		peer, peerRSS := process(b, dir, tools+"/cue", "export", "./...")
-		wall = append(wall, ours.Seconds()/peer.Seconds())
-		memory = append(memory, float64(oursRSS)/float64(peerRSS))
+// tools builds millwright, and `cue` if it is asked for.
+func tools(b *testing.B, cue bool) string {
+	dir := b.TempDir()
+	build(b, nil, "build", "-o", dir+"/millwright", ".")
+	if cue {
+		build(b, []string{"GOBIN=" + dir, "GOFLAGS="}, "install", cueCommand)
 	}
-	b.ReportMetric(median(wall), "time/cue-export")
-	b.ReportMetric(median(memory), "memory/cue-export")
+	return dir
+}
+
+// BenchmarkColdAgainstCueExport measures whole processes, nothing cached: `millwright validate`, which
+// compiles, checks and renders, against `cue export` of the same tree, which renders nothing. It reports
+// ratios: below 1 is faster, or leaner. Memory is the largest process of each.
+func BenchmarkColdAgainstCueExport(b *testing.B) {
+	bin := tools(b, true)
+	for _, machines := range []int{1000, 10_000} {
+		b.Run(fmt.Sprintf("machines=%d", machines), func(b *testing.B) {
+			dir := written(b, machines)
+			var wall, memory, resident []float64
+			for b.Loop() {
+				ours, oursRSS := process(b, dir, bin+"/millwright", "validate", "--cache-dir", "")
+				peer, peerRSS := process(b, dir, bin+"/cue", "export", "./...")
+				wall = append(wall, ours.Seconds()/peer.Seconds())
+				memory = append(memory, float64(oursRSS)/float64(peerRSS))
+				resident = append(resident, float64(oursRSS)/1024)
+			}
+			b.ReportMetric(median(wall), "time/cue-export")
+			b.ReportMetric(median(memory), "memory/cue-export")
+			b.ReportMetric(median(resident), "MB")
+		})
+	}
+}
+
+// BenchmarkGrowth measures what a machine costs in larger fleets, cold, as a ratio to what it costs in one
+// of 1,000: at most 1 is linear or better.
+func BenchmarkGrowth(b *testing.B) {
+	bin := tools(b, false)
+	sizes := []int{1000, 3000, 10_000}
+	var dirs []string
+	for _, machines := range sizes {
+		dirs = append(dirs, written(b, machines))
+	}
+	ratios := map[int][]float64{}
+	for b.Loop() {
+		var first float64
+		for i, machines := range sizes {
+			took, _ := process(b, dirs[i], bin+"/millwright", "validate", "--cache-dir", "")
+			each := took.Seconds() / float64(machines)
+			if i == 0 {
+				first = each
+			}
+			ratios[machines] = append(ratios[machines], each/first)
+		}
+	}
+	for _, machines := range sizes[1:] {
+		b.ReportMetric(median(ratios[machines]), fmt.Sprintf("cost-at-%d/cost-at-1000", machines))
+	}
+}
+
+// BenchmarkWarmAgainstCold measures a second process that finds the cache of the first on disk, as a
+// fraction of the first.
+func BenchmarkWarmAgainstCold(b *testing.B) {
+	bin := tools(b, false)
+	dir := written(b, 10_000)
+	var ratios []float64
+	for b.Loop() {
+		cache := b.TempDir()
+		cold, _ := process(b, dir, bin+"/millwright", "validate", "--cache-dir", cache)
+		warm, _ := process(b, dir, bin+"/millwright", "validate", "--cache-dir", cache)
+		ratios = append(ratios, warm.Seconds()/cold.Seconds())
+	}
+	b.ReportMetric(median(ratios), "time/cold")
 }
 
 // BenchmarkOneChangeAgainstCold measures what an agent does with a commit that touches one rack, from
 // the snapshot that was fetched up to the new Set, checks included, as a fraction of doing all of it
 // anew.
 func BenchmarkOneChangeAgainstCold(b *testing.B) {
-	tools := b.TempDir()
-	build(b, nil, "build", "-o", tools+"/worker", "../../internal/fleet/testdata/worker")
+	worker := b.TempDir() + "/worker"
+	build(b, nil, "build", "-o", worker, "../../internal/fleet/testdata/worker")
 	for _, machines := range []int{1000, 10_000} {
 		b.Run(fmt.Sprintf("machines=%d", machines), func(b *testing.B) {
 			dir, files := b.TempDir(), fleettest.Generate(fleettest.Size{Machines: machines, Tenants: machines / 50})
@@ -79,7 +133,7 @@ func BenchmarkOneChangeAgainstCold(b *testing.B) {
 				return time.Since(began)
 			}
 			fresh := func() *compiler {
-				return &compiler{Loader: fleet.NewLoader(fleet.Options{Worker: fleet.Worker{Path: tools + "/worker"}})}
+				return &compiler{Loader: fleet.NewLoader(fleet.Options{Worker: fleet.Worker{Path: worker}})}
 			}
 			warm := fresh()
 			defer warm.Close()

@@ -215,7 +215,7 @@ func (f *Fleet) PosOf(entity string) diag.Pos {
 	if f.source == nil {
 		return diag.Pos{}
 	}
-	return f.source.positions[entity]
+	return f.source.homes[entity].pos
 }
 
 // Entities are the addresses of everything that was written, sorted.
@@ -223,7 +223,7 @@ func (f *Fleet) Entities() []string {
 	if f.source == nil {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(f.source.positions))
+	return slices.Sorted(maps.Keys(f.source.homes))
 }
 
 // TenantCluster takes the name of a tenant cluster's target apart ("acme.train"); ok is false if the

@@ -7,7 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // cache remembers results by the digest of all they depend on. In memory it holds what the last few
@@ -54,9 +57,19 @@ func openCache(dir string) *cache {
 	if gob.NewDecoder(bytes.NewReader(data[sha256.Size:])).Decode(&pack) != nil {
 		return c
 	}
-	for _, p := range pack {
-		if r := decodeAll(compiled{Entities: p.Entities}); len(r.findings) == 0 {
-			c.items[p.Key] = &item{result: r}
+	results := make([]*result, len(pack))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, p := range pack {
+		g.Go(func() error {
+			results[i] = decodeAll(compiled{Entities: p.Entities})
+			return nil
+		})
+	}
+	_ = g.Wait() // none fails
+	for i, r := range results {
+		if len(r.findings) == 0 {
+			c.items[pack[i].Key] = &item{result: r}
 		}
 	}
 	return c

@@ -12,6 +12,7 @@ import (
 type checker struct {
 	f     *Fleet
 	fsys  fs.FS
+	known *register
 	found []finding
 }
 
@@ -32,9 +33,10 @@ type mention struct {
 // of their entities.
 const maxLocated = 200
 
-// check runs every check over the whole fleet.
-func check(ctx context.Context, f *Fleet, fsys fs.FS) diag.List {
-	c := &checker{f: f, fsys: fsys}
+// check runs every check over the whole fleet, with a register that nobody else uses meanwhile.
+func check(ctx context.Context, f *Fleet, fsys fs.FS, known *register) diag.List {
+	known.update(f)
+	c := &checker{f: f, fsys: fsys, known: known}
 	if f.Platform == nil {
 		c.report("MW201", Query{}, "the fleet has no platform", "write one: platform: fleet.#Platform & {...}")
 	}
@@ -42,6 +44,7 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS) diag.List {
 		c.report("MW201", Query{}, "the fleet has no policy", "write one: policy: fleet.#Policy has the careful defaults")
 	}
 	c.references()
+	c.machines()
 	c.uniqueness()
 	c.names()
 	c.stacks()
@@ -104,7 +107,7 @@ func (c *checker) locate(ctx context.Context, ask []Query) map[Query]diag.Pos {
 	known := map[Query]diag.Pos{}
 	var todo []Query
 	for _, q := range ask {
-		if _, ok := c.f.source.instances[q.Entity]; ok && q.Path != "" {
+		if _, ok := c.f.source.homes[q.Entity]; ok && q.Path != "" {
 			todo = append(todo, q)
 		}
 	}
@@ -134,13 +137,8 @@ func (c *checker) pos(known map[Query]diag.Pos, q Query) diag.Pos {
 	return c.f.PosOf(q.Entity)
 }
 
-// references: whatever is named must exist.
+// references: whatever is named must exist; what machines name is checked with them.
 func (c *checker) references() {
-	for n, m := range All(c.f.Machines) {
-		e := address("machine", n)
-		mustExist(c, c.f.Sites, "site", m.Site, Query{e, "site"})
-		mustExist(c, c.f.Classes, "class", m.Class, Query{e, "class"})
-	}
 	for n, k := range All(c.f.Classes) {
 		if k.Image != "" {
 			mustExist(c, c.f.Images, "image", k.Image, Query{address("class", n), "image"})

@@ -4,26 +4,32 @@ import "fmt"
 
 // allocation: the file fits the pools, and the machines fit them too.
 func (c *checker) allocation() {
-	holders := map[string]Query{}
+	type holder struct {
+		tenant, cluster, pool string
+		index                 int
+	}
+	place := func(h holder) Query { // written out where there is a finding alone
+		return Query{"allocation", joinPath(h.tenant, h.cluster, h.pool) + fmt.Sprintf("[%d]", h.index)}
+	}
+	holders := map[string]holder{}
 	for tn, clusters := range All(c.f.Allocation) {
 		for cn, pools := range All(clusters) {
 			for pn, machines := range All(pools) {
-				at := Query{"allocation", joinPath(tn, cn, pn)}
 				pool := c.f.pool(tn, cn, pn)
 				if pool == nil {
-					c.report("MW203", at, fmt.Sprintf("there is no pool %s/%s/%s", tn, cn, pn), "`millwright allocate` removes it")
+					c.report("MW203", Query{"allocation", joinPath(tn, cn, pn)}, fmt.Sprintf("there is no pool %s/%s/%s", tn, cn, pn), "`millwright allocate` removes it")
 				}
 				for i, m := range machines {
-					at := Query{"allocation", at.Path + fmt.Sprintf("[%d]", i)}
+					own := holder{tn, cn, pn, i}
 					if first, taken := holders[m]; taken {
-						c.report("MW203", at, fmt.Sprintf("machine %s is allocated twice", m), "a machine serves one pool of one tenant: remove one of the two", mention{first, "allocated here too"})
+						c.report("MW203", place(own), fmt.Sprintf("machine %s is allocated twice", m), "a machine serves one pool of one tenant: remove one of the two", mention{place(first), "allocated here too"})
 						continue
 					}
-					holders[m] = at
+					holders[m] = own
 					if c.f.Machines[m] == nil {
-						c.report("MW203", at, fmt.Sprintf("there is no machine %q", m), "remove it, and run `millwright allocate` for another")
+						c.report("MW203", place(own), fmt.Sprintf("there is no machine %q", m), "remove it, and run `millwright allocate` for another")
 					} else if pool != nil {
-						c.fits(tn, cn, pn, pool, m, at)
+						c.fits(tn, cn, pn, pool, m, func() Query { return place(own) })
 					}
 				}
 			}
@@ -43,11 +49,10 @@ func (f *Fleet) pool(tenant, cluster, pool string) *Pool {
 }
 
 // fits: an allocated machine is one that its pool may have.
-func (c *checker) fits(tenant, cluster, pool string, p *Pool, name string, at Query) {
+func (c *checker) fits(tenant, cluster, pool string, p *Pool, name string, at func() Query) {
 	m := c.f.Machines[name]
-	entity := address("machine", name)
 	refuse := func(field, hint, format string, args ...any) {
-		c.report("MW203", at, fmt.Sprintf(format, args...), hint, mention{Query{entity, field}, "the machine"})
+		c.report("MW203", at(), fmt.Sprintf(format, args...), hint, mention{Query{address("machine", name), field}, "the machine"})
 	}
 	if m.Lifecycle != InService && m.Lifecycle != Maintenance {
 		refuse("lifecycle", "take it out of the allocation first: `millwright allocate` finds another", "machine %s is %s and cannot serve a pool", name, m.Lifecycle)
@@ -93,7 +98,7 @@ func (c *checker) counts() {
 			hint = fmt.Sprintf("%s free in its site that has class %s: lower count, add machines, or take some from another pool", only(free), p.Pool.Class)
 		}
 		var related []mention
-		if _, ok := c.f.source.instances["allocation"]; ok {
+		if _, ok := c.f.source.homes["allocation"]; ok {
 			related = append(related, mention{Query{"allocation", joinPath(p.Tenant, p.Cluster, p.Name)}, "the machines allocated"})
 		}
 		c.report("MW203", at, fmt.Sprintf("%s wants %s, %d allocated", p.Address(), machines(p.Pool.Count), have), hint, related...)

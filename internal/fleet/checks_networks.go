@@ -45,7 +45,6 @@ func (c *checker) networks() {
 		e := address("site", n)
 		if net, ok := c.network(s.Management, "the management network", Query{e, "management"}); ok {
 			shared = append(shared, net)
-			c.controllersWithin(n, net)
 		}
 		own := c.siteNetworks(e, s)
 		c.apartFrom("the site routes both", shared, own)
@@ -132,19 +131,6 @@ func (c *checker) clusterNetworks(shared []network) {
 				}
 			}
 			c.apartFrom("the cluster's nodes and its API server reach both", fixed, own)
-		}
-	}
-}
-
-// controllersWithin: a BMC that is named by an address has it in its site's management network.
-func (c *checker) controllersWithin(site string, management network) {
-	for n, m := range c.f.Machines { // findings are sorted in the end
-		if m.Site != site {
-			continue
-		}
-		if a, err := netip.ParseAddr(m.BMC.Host()); err == nil && !management.prefix.Contains(a) {
-			c.report("MW204", Query{address("machine", n), "bmc.address"}, fmt.Sprintf("BMC %s is not within %s", a, management.what),
-				"the address is mistyped, or the machine stands in another site", mention{management.at, management.what})
 		}
 	}
 }

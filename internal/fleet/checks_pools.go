@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // pools: what a pool wants fits what its machines are, and what it names is there.
@@ -12,11 +13,14 @@ func (c *checker) pools() {
 	for n, k := range All(c.f.Classes) {
 		c.resources(n, k)
 	}
-	stock := map[[2]string][]*Machine{} // by class and site
-	for _, m := range c.f.Machines {
-		at := [2]string{m.Class, m.Site}
-		stock[at] = append(stock[at], m)
-	}
+	stock := sync.OnceValue(func() map[[2]string][]*Machine { // by class and site; few fleets ask
+		all := map[[2]string][]*Machine{}
+		for _, m := range c.f.Machines {
+			at := [2]string{m.Class, m.Site}
+			all[at] = append(all[at], m)
+		}
+		return all
+	})
 	for tn, t := range All(c.f.Tenants) {
 		for cn, cluster := range All(t.Clusters) {
 			for pn, p := range All(cluster.Pools) {
@@ -26,8 +30,8 @@ func (c *checker) pools() {
 				c.named(p, at)
 				c.floor(pn, p, cluster, at)
 				if class := c.f.Classes[p.Class]; class != nil {
-					if s := c.f.Segments[cluster.Segment]; s != nil {
-						c.selects(p, class, s.Site, stock[[2]string{p.Class, s.Site}], at)
+					if s := c.f.Segments[cluster.Segment]; s != nil && (len(p.Selector) > 0 || p.Spread == PackLeaves) {
+						c.selects(p, class, s.Site, stock()[[2]string{p.Class, s.Site}], at)
 					}
 					c.limits(p, class, at)
 				}

@@ -17,6 +17,7 @@ type result struct {
 // typed is an entity with its value: *Machine, *Tenant and so on.
 type typed struct {
 	entity
+	at    string // its address
 	value any
 }
 
@@ -37,7 +38,7 @@ func decodeAll(out compiled) *result {
 
 func decode(e entity) (typed, error) {
 	meta := Meta{Name: e.Name, Pos: e.Pos}
-	t := typed{entity: e}
+	t := typed{entity: e, at: e.address()}
 	var err error
 	switch e.Kind {
 	case "site":

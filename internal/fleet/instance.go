@@ -216,21 +216,26 @@ func (p *planner) complete(in *instance) {
 			}
 		}
 	}
-	h := sha256.New()
-	h.Write(p.base[:])
-	fmt.Fprintf(h, "%s %s %t\n", in.Dir, in.Package, in.Leaf)
+	all := append(make([]byte, 0, 1024), p.base[:]...)
+	name := func(s string) { all = append(append(all, s...), 0) } // no name has a NUL
+	name(in.Dir)
+	name(in.Package)
+	all = strconv.AppendBool(all, in.Leaf)
 	for _, f := range files {
 		in.Files = append(in.Files, f.sourceFile)
-		fmt.Fprintf(h, "%q %x\n", f.Name, f.sum)
+		name(f.Name)
+		all = append(all, f.sum[:]...)
 	}
 	in.Imports = map[string][]sourceFile{}
 	for _, ip := range slices.Sorted(maps.Keys(need)) {
 		for _, f := range p.pkgs[ip].files {
 			in.Imports[ip] = append(in.Imports[ip], f.sourceFile)
-			fmt.Fprintf(h, "%q %q %x\n", ip, f.Name, f.sum)
+			name(ip)
+			name(f.Name)
+			all = append(all, f.sum[:]...)
 		}
 	}
-	h.Sum(in.key[:0])
+	in.key = sha256.Sum256(all)
 }
 
 // resolve finds a package of this module and all that it needs in turn. Packages of CUE itself and

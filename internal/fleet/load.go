@@ -39,6 +39,9 @@ type Loader struct {
 	tree    *tree
 	heads   map[string]parsed
 
+	checking sync.Mutex // guards what is remembered of the fleet that was checked last
+	known    *register
+
 	mu     sync.Mutex
 	idle   []*child
 	closed bool
@@ -48,7 +51,7 @@ type Loader struct {
 func NewLoader(opts Options) *Loader {
 	opts.Limits = opts.Limits.withDefaults()
 	opts.Workers = cmp.Or(max(opts.Workers, 0), runtime.GOMAXPROCS(0))
-	return &Loader{opts: opts, cache: openCache(opts.CacheDir), heads: map[string]parsed{}}
+	return &Loader{opts: opts, cache: openCache(opts.CacheDir), heads: map[string]parsed{}, known: newRegister()}
 }
 
 // Close stops idle workers. Fleets that were loaded stay usable; locating fields in them starts a
@@ -96,7 +99,9 @@ func (l *Loader) Load(ctx context.Context, fsys fs.FS) (*Fleet, diag.List) {
 	if list.Err() != nil {
 		return nil, list.Sort()
 	}
-	return f, check(ctx, f, fsys).Sort()
+	l.checking.Lock()
+	defer l.checking.Unlock()
+	return f, check(ctx, f, fsys, l.known).Sort()
 }
 
 // read cuts a repository into instances.
@@ -213,48 +218,55 @@ func (l *Loader) trim(n int) {
 
 // source is what a Fleet needs to locate fields.
 type source struct {
-	loader    *Loader
-	instances map[string]*instance // by entity
-	positions map[string]diag.Pos  // by entity
+	loader *Loader
+	homes  map[string]home // by entity
+}
+
+// home is where an entity comes from.
+type home struct {
+	instance *instance
+	pos      diag.Pos
 }
 
 // assemble puts the entities of all leaves together; each may come from one leaf only.
 func assemble(l *Loader, instances []*instance, results []*result) (*Fleet, diag.List) {
-	f := &Fleet{
-		Sites: map[string]*Site{}, Classes: map[string]*Class{}, Images: map[string]*Image{}, Machines: map[string]*Machine{},
-		Segments: map[string]*Segment{}, Stacks: map[string]*Stack{}, Tenants: map[string]*Tenant{}, Profiles: map[string]*Profile{},
-		source: &source{loader: l, instances: map[string]*instance{}, positions: map[string]diag.Pos{}},
-	}
-	var list diag.List
-	type claim struct {
-		at   diag.Pos
-		dirs []string
-	}
-	claims := map[string]*claim{}
-	for i, r := range results {
-		for _, e := range r.entities {
-			a := e.address()
-			if c := claims[a]; c != nil {
-				c.dirs = append(c.dirs, instances[i].Dir)
-				if e.Pos != c.at {
-					list = append(list, diag.Diagnostic{
-						Code: "MW115", Summary: a + " is written in two directories", Path: a, Pos: e.Pos,
-						Hint:    "each thing has one place: keep one of the two, or give this one another name",
-						Related: []diag.Related{{Pos: c.at, Message: "the other place"}},
-					})
-				}
-				continue
-			}
-			claims[a] = &claim{at: e.Pos, dirs: []string{instances[i].Dir}}
-			f.source.instances[a], f.source.positions[a] = instances[i], e.Pos
-			f.add(e)
+	count := map[string]int{} // by kind
+	for _, r := range results {
+		for i := range r.entities {
+			count[r.entities[i].Kind]++
 		}
 	}
-	for a, c := range All(claims) {
-		if len(c.dirs) > 1 && !slices.ContainsFunc(list, func(d diag.Diagnostic) bool { return d.Path == a }) {
+	f := &Fleet{
+		Sites: map[string]*Site{}, Classes: map[string]*Class{}, Images: map[string]*Image{}, Machines: make(map[string]*Machine, count["machine"]),
+		Segments: make(map[string]*Segment, count["segment"]), Stacks: map[string]*Stack{}, Tenants: make(map[string]*Tenant, count["tenant"]),
+		Profiles: map[string]*Profile{},
+		source:   &source{loader: l, homes: make(map[string]home, count["machine"]+count["segment"]+count["tenant"])},
+	}
+	var list diag.List
+	shared := map[string][]string{} // further directories that yield an entity of the same place
+	for i, r := range results {
+		for _, e := range r.entities {
+			first, taken := f.source.homes[e.at]
+			switch {
+			case !taken:
+				f.source.homes[e.at] = home{instances[i], e.Pos}
+				f.add(e)
+			case e.Pos == first.pos:
+				shared[e.at] = append(shared[e.at], instances[i].Dir)
+			default:
+				list = append(list, diag.Diagnostic{
+					Code: "MW115", Summary: e.at + " is written in two directories", Path: e.at, Pos: e.Pos,
+					Hint:    "each thing has one place: keep one of the two, or give this one another name",
+					Related: []diag.Related{{Pos: first.pos, Message: "the other place"}},
+				})
+			}
+		}
+	}
+	for a, dirs := range All(shared) {
+		if first := f.source.homes[a]; !slices.ContainsFunc(list, func(d diag.Diagnostic) bool { return d.Path == a }) {
 			list = append(list, diag.Diagnostic{
-				Code: "MW115", Summary: fmt.Sprintf("%s is written in a file that %d directories share", a, len(c.dirs)), Path: a, Pos: c.at,
-				Hint: "files of a package are shared by all directories below them: move it to one of those, for instance " + c.dirs[0],
+				Code: "MW115", Summary: fmt.Sprintf("%s is written in a file that %d directories share", a, 1+len(dirs)), Path: a, Pos: first.pos,
+				Hint: "files of a package are shared by all directories below them: move it to one of those, for instance " + first.instance.Dir,
 			})
 		}
 	}

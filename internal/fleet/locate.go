@@ -50,7 +50,8 @@ func (f *Fleet) LocateAll(ctx context.Context, queries []Query) ([][]Place, erro
 	byInstance := map[*instance][]int{}
 	var order []*instance
 	for i, q := range queries {
-		in, ok := f.source.instances[q.Entity]
+		at, ok := f.source.homes[q.Entity]
+		in := at.instance
 		if !ok {
 			return nil, fmt.Errorf("locating %s: the fleet has no such entity", q.Entity)
 		}

@@ -72,6 +72,7 @@ type sourceFile struct {
 type tree struct {
 	dirs     map[string][]sourceFile // by directory ("." is the root), files sorted by name
 	root     *directory
+	vendored string // what the copy of the schema is to the file system, if it agrees; see identify
 	module   string // the module's import path without its major version
 	language string // the CUE version that the module asks for
 	fsys     fs.FS
@@ -128,7 +129,11 @@ func readTree(fsys fs.FS, limits Limits, last *tree) (*tree, diag.List) {
 	}
 	t := &tree{dirs: map[string][]sourceFile{}, root: root, fsys: fsys}
 	t.list(".", root)
-	return t, append(t.readModule(limits), t.checkVendored(limits)...)
+	list := t.readModule(limits)
+	if t.vendored = identify(fsys, vendoredSchema); t.vendored == "" || last == nil || t.vendored != last.vendored {
+		list = append(list, t.checkVendored(limits)...)
+	}
+	return t, list
 }
 
 // list fills in dirs.
@@ -310,10 +315,13 @@ func (t *tree) readModule(limits Limits) diag.List {
 	return nil
 }
 
+// vendoredSchema is where a repository has its copy of the schema.
+const vendoredSchema = "cue.mod/pkg/" + schema.ImportPath
+
 // checkVendored refuses a copy of the schema in the repository that differs from the built-in one:
 // editors and `cue vet` read the copy, we compile against ours, and the two must agree.
 func (t *tree) checkVendored(limits Limits) diag.List {
-	dir := "cue.mod/pkg/" + schema.ImportPath
+	const dir = vendoredSchema
 	entries, err := fs.ReadDir(t.fsys, dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -42,7 +42,7 @@ func WorkerMain() {
 		fmt.Fprintf(os.Stderr, "limiting the memory of the worker to %d bytes: %v\n", limit, err)
 		os.Exit(1)
 	}
-	debug.SetGCPercent(200) // fast and still small: each instance has a context of its own
+	debug.SetGCPercent(400) // fast and still small: a context serves a few instances only
 	if err := serve(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

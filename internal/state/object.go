@@ -75,7 +75,9 @@ func (s Set) Replace(drop []ID, add []Object, entities []Entity) (Set, error) {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Or(add[a].ID.Compare(add[b].ID), a-b) })
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(add[a].ID.Compare(add[b].ID), cmp.Compare(add[a].Entity, add[b].Entity), a-b)
+	})
 
 	out := Set{objects: make([]Object, 0, len(s.objects)-len(gone)+len(add)), entities: make(map[string]Entity, len(entities))}
 	from := 0
