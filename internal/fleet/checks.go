@@ -60,6 +60,9 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS) diag.List {
 	c.platform()
 	c.identity()
 	c.profiles()
+	c.ufms()
+	c.partitions()
+	c.portGUIDs()
 	return c.list(ctx)
 }
 
