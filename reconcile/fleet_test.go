@@ -36,7 +36,7 @@ func desired(commit string, machines []string, a allocation) Desired {
 		Policy: &fleet.Policy{
 			Deletions: fleet.DeletionPolicy{Max: 1000, Percent: 100},
 			Resets:    map[string]fleet.ResetPolicy{fleet.RoleControlPlane: {AtOnce: 1}},
-			Drift:     map[string]string{"netris/servercluster/server": "correct"},
+			Drift:     map[string]string{"netris/servercluster/server": "correct", "ufm/pkey/guid": "correct"},
 		},
 		Sites: map[string]*fleet.Site{"dc1": {}}, Tenants: map[string]*fleet.Tenant{}, Machines: map[string]*fleet.Machine{},
 	}
@@ -70,10 +70,16 @@ func desired(commit string, machines []string, a allocation) Desired {
 		add(namespace, "cluster/"+tenant+"/train", m{"metadata": m{"name": namespace.Name}})
 		cluster := clusterID(tenant)
 		add(cluster, "cluster/"+tenant+"/train", m{"name": cluster.Name})
+		add(partitionID(tenant), "cluster/"+tenant+"/train", m{"ip_over_ib": true})
 		on, pools := []state.ID{namespace}, []any{}
 		for _, name := range a[tenant] {
 			add(memberID(tenant, name), pool, m{"shared": false}, cluster, hostID(name))
-			add(offerID(tenant, name), pool, m{"metadata": m{"labels": m{"millwright.dev/pool": tenant + ".train.h100"}}}, hostID(name), memberID(tenant, name))
+			ports := portIDs(tenant, name)
+			for _, port := range ports {
+				add(port, pool, m{"index0": true}, partitionID(tenant), memberID(tenant, name), hostID(name))
+			}
+			add(offerID(tenant, name), pool, m{"metadata": m{"labels": m{"millwright.dev/pool": tenant + ".train.h100"}}},
+				append([]state.ID{hostID(name), memberID(tenant, name)}, ports...)...)
 			on = append(on, offerID(tenant, name))
 			pools = append(pools, m{"name": name, "quantity": 1})
 		}
@@ -82,6 +88,7 @@ func desired(commit string, machines []string, a allocation) Desired {
 		last := &objects[len(objects)-1]
 		last.After = append(last.After, state.Edge{On: cluster, Below: true})
 	}
+	fabric(f)
 	set, err := state.NewSet(objects, entities)
 	if err != nil {
 		panic(err)

@@ -20,7 +20,7 @@ func soak(quick, long uint64) uint64 {
 }
 
 // Whatever fleets follow each other, whatever is lost, unreachable, killed or done by a hand in between:
-// Netris is never asked to give a machine to a tenant before it left the last one and was wiped. And
+// neither Netris nor UFM is ever asked to give a machine to a tenant before it left the last one and was wiped. And
 // once the faults stop, all is as the last fleet wants it.
 func TestNoMachineIsEverInTwoHands(t *testing.T) {
 	for seed := range soak(60, 20000) {
@@ -58,6 +58,7 @@ func TestNoMachineIsEverInTwoHands(t *testing.T) {
 			}
 			for _, gpu := range gpus {
 				require.LessOrEqual(t, len(x.segmentsOf(gpu)), 1, x.tail())
+				require.LessOrEqual(t, len(x.partitionsOf(gpu)), 1, x.tail())
 			}
 		})
 	}
@@ -106,7 +107,7 @@ func (x *run) hand(rng *rand.Rand, gpus, tenants []string) {
 	name, tenant := gpus[rng.IntN(len(gpus))], tenants[rng.IntN(len(tenants))]
 	host := x.objects[hostID(name)]
 	member, taken := x.objects[memberID(tenant, name)]
-	switch rng.IntN(5) {
+	switch rng.IntN(7) {
 	case 0: // takes the machine out of a segment
 		if taken {
 			x.log("a hand takes %s out of %s", name, tenant)
@@ -133,6 +134,17 @@ func (x *run) hand(rng *rand.Rand, gpus, tenants []string) {
 			x.log("a hand frees %s, uncleaned", name)
 			x.release(host)
 			host.value = merge(host.value, m{"status": m{"provisioning": m{"state": "available"}}})
+		}
+	case 5: // takes a port out of a partition
+		if port := x.objects[portIDs(tenant, name)[0]]; port != nil {
+			x.log("a hand takes a port of %s out of %s", name, tenant)
+			delete(x.objects, port.id)
+		}
+	case 6: // puts one into a partition, as UFM lets him
+		port := portIDs(tenant, name)[0]
+		if len(x.partitionsOf(name)) == 0 && x.objects[port.Whole()] != nil {
+			x.log("a hand puts a port of %s into %s", name, tenant)
+			x.put(port, m{"index0": true}).facts = map[string]string{byHand: ""}
 		}
 	case 3: // offers it to a tenant
 		if host != nil {

@@ -205,14 +205,19 @@ func (w *world) offer(name string) string {
 	return ""
 }
 
-// admit judges a request by what must never be asked of Netris, whether Netris would refuse it or not.
+// admit judges a request by what must never be asked of Netris or UFM, whether they would refuse it or not.
 func (w *world) admit(ch plan.Change) error {
-	if cluster, name, ok := kinds.Membership(ch.ID); ok {
-		tenant, h := strings.TrimSuffix(cluster, "-train"), w.machine(name)
+	if name, tenant, ok := w.joins(ch.ID); ok {
+		h := w.machine(name)
 		for _, in := range w.segmentsOf(name) {
 			if in != tenant {
-				w.breaks("%s joins %s while in the segment of %s", name, tenant, in)
+				w.breaks("%s joins %s by %s while in the segment of %s", name, tenant, ch.ID, in)
 				return fmt.Errorf("400: server %s is dedicated to another cluster", name)
+			}
+		}
+		for _, in := range w.partitionsOf(name) {
+			if in != tenant {
+				w.breaks("%s joins %s by %s while in the partition of %s", name, tenant, ch.ID, in)
 			}
 		}
 		if pool := w.offer(name); pool != "" && !strings.HasPrefix(pool, tenant+".") {
@@ -229,6 +234,9 @@ func (w *world) admit(ch plan.Change) error {
 func (w *world) checkClaim(name, tenant string) {
 	if in := w.segmentsOf(name); !w.touched[name] && !slices.Equal(in, []string{tenant}) {
 		w.breaks("%s is claimed for %s while in the segments %v", name, tenant, in)
+	}
+	if in := w.partitionsOf(name); !w.touched[name] && !slices.Equal(in, []string{tenant}) {
+		w.breaks("%s is claimed for %s while in the partitions %v", name, tenant, in)
 	}
 	if h := w.machine(name); !w.touched[name] && h.used != "" && h.used != tenant {
 		w.breaks("%s is claimed for %s with the data of %s on it", name, tenant, h.used)

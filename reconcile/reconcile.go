@@ -117,8 +117,10 @@ func (r *Reconciler) Report(p plan.Plan, d Desired) report.Report { return r.out
 
 func (r *Reconciler) outcome(p plan.Plan, d Desired, applied int) Outcome {
 	rep := report.New(d.Fleet.Platform.Fleet, p, r.lives, d.Source, r.Now(), r.previous)
-	for _, v := range gate.Violations(r.world(d), segments(d.Set)) {
-		rep.Alarms = append(rep.Alarms, v.Machine+" "+v.Why)
+	world := r.world(d)
+	world.Fabric = guard.Fabric(d.Fleet)
+	for _, v := range gate.Violations(world, segments(d.Set)) {
+		rep.Alarms = append(rep.Alarms, v.What+" "+v.Why)
 	}
 	r.previous = &rep
 	return Outcome{Plan: p, Report: rep, Applied: applied}

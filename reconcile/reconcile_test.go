@@ -47,8 +47,8 @@ func TestConvergesFromNothingAndThenIsQuiet(t *testing.T) {
 	require.Equal(t, kept, len(x.kept.memory))
 }
 
-// The order of a move is what isolation hangs on: no longer offered, out of the segment, wiped, into the
-// other segment, offered there, and only then asked for.
+// The order of a move is what isolation hangs on: no longer offered, out of the partition and the
+// segment, wiped, into the other segment and partition, offered there, and only then asked for.
 func TestTheOrderOfAMove(t *testing.T) {
 	x := newRun(t, 2)
 	x.settle(desired("c1", machines[2:], allocation{"acme": {"gpu-1", "gpu-2"}, "globex": {"gpu-3"}}))
@@ -59,9 +59,13 @@ func TestTheOrderOfAMove(t *testing.T) {
 	t.Logf("the writes of a move:\n%s", strings.Join(x.writes, "\n"))
 	require.Equal(t, []string{
 		"delete " + offerID("acme", "gpu-2").String(),
+		"delete " + portIDs("acme", "gpu-2")[0].String(),
+		"delete " + portIDs("acme", "gpu-2")[1].String(),
 		"delete " + memberID("acme", "gpu-2").String(),
 		"update " + instanceID("acme").String(),
 		"create " + memberID("globex", "gpu-2").String(),
+		"create " + portIDs("globex", "gpu-2")[0].String(),
+		"create " + portIDs("globex", "gpu-2")[1].String(),
 		"create " + offerID("globex", "gpu-2").String(),
 		"update " + instanceID("globex").String(),
 	}, x.writes)

@@ -137,7 +137,7 @@ func (c connection) Observe(_ context.Context, q target.Query) state.Live {
 		live.Covered[o.ID] = true
 	}
 	for id, o := range c.objects {
-		_, _, isMember := kinds.Membership(id)
+		_, _, isMember := c.joins(id)
 		if id.Target != c.to || !live.Covered[id] && o.mark != id && !isMember {
 			continue
 		}

@@ -131,6 +131,7 @@ func (r *renderer) metadata(s source, id state.ID, more fields) fields {
 func (r *renderer) offer(p fleet.PoolRef, machine string) {
 	segment := r.fleet.Segments[r.fleet.Tenants[p.Tenant].Clusters[p.Cluster].Segment]
 	edges := after(r.hostID(machine), memberID(serverClusterID(segment.Site, p.Tenant, p.Cluster), machine))
+	edges = append(edges, after(r.portsOf(segment, machine)...)...)
 	if r.fleet.Machines[machine].DHCP != nil {
 		edges = append(edges, after(r.dhcpID(machine))...) // it boots from there once it is claimed
 	}

@@ -8,6 +8,7 @@ import (
 // siteNetworks renders what sites have beside their tenants' segments: public addresses, DHCP
 // options, networks of their own. The profiles that RoCE relies on are compared and never written.
 func (r *renderer) siteNetworks() {
+	r.defaultPartitions()
 	for n, s := range fleet.All(r.fleet.Sites) {
 		from := source("site/" + n)
 		o := owner{site: s, source: from, vpc: from.of("network.vpc", s.Network.VPC), prefix: n}

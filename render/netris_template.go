@@ -26,7 +26,7 @@ func (r *renderer) stanzas(c cluster) state.Tree {
 		"ipv4Gateway":     seg.because("northSouth.gateway", "with the length of the subnet's prefix", c.segment.GatewayCIDR()),
 		"ipv4DhcpEnabled": seg.of("northSouth.dhcp", ns.DHCP),
 	})}
-	if ib := c.segment.InfiniBand; ib != nil {
+	if ib := c.segment.InfiniBand; ib != nil && !c.segment.Direct() {
 		ufm := source("site/"+c.segment.Site).of("netris.ufm", c.site.Netris.UFM)
 		if ib.UFM != "" {
 			ufm = seg.of("infiniband.ufm", ib.UFM)

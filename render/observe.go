@@ -29,8 +29,11 @@ func (r *renderer) observeOnly(o state.Object) string {
 
 // siteOf is the site that an object acts on, or "".
 func (r *renderer) siteOf(o state.Object) string {
-	if o.ID.Target.System == state.Netris {
+	switch o.ID.Target.System {
+	case state.Netris:
 		return o.ID.Target.Name
+	case state.UFM:
+		return r.fleet.SiteOfUFM(o.ID.Target.Name)
 	}
 	word := strings.Split(o.Entity, "/")
 	switch word[0] {

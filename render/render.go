@@ -16,6 +16,7 @@
 //	pools.go     what a cluster's vcluster.yaml says of its pools
 //	netris.go    tenants, segments, server clusters and their members at each site's network controller,
 //	             with the files netris_*.go: templates, V-Nets, what is let in and out, the site's own
+//	ufm.go       InfiniBand partitions that are kept at UFM itself, and the ports in them
 //	stack.go     what is installed into tenant clusters, out of kustomize.go, helm.go and charts.go
 //	storage.go   their storage classes
 //	observability.go  how the provider watches them
@@ -117,6 +118,7 @@ func (r *renderer) tenant(name string, t *fleet.Tenant) {
 	for _, c := range r.clusters[name] {
 		if !c.shared() {
 			r.network(c)
+			r.direct(c)
 		}
 		r.cluster(c)
 		r.namespaces(c)

@@ -72,7 +72,7 @@ func (g *globals) names(ctx context.Context, typed string) []string {
 	}
 	names := f.Entities()
 	system, _, begun := strings.Cut(typed, "/")
-	systems := []string{"kubernetes", "netris", "redfish"}
+	systems := []string{"kubernetes", "netris", "redfish", "ufm"}
 	if !begun || !slices.Contains(systems, system) || found.Err() != nil {
 		for _, s := range systems {
 			names = append(names, s+"/")

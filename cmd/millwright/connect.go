@@ -27,6 +27,7 @@ import (
 	"millwright.dev/millwright/internal/redfish"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/ufm"
 	"millwright.dev/millwright/reconcile"
 )
 
@@ -124,7 +125,7 @@ func (c *connection) controlPlane() (*rest.Config, error) {
 // BMC passwords go only where the command line says.
 func (c *connection) management(anyCertificate bool) (*http.Transport, error) {
 	t := &http.Transport{
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: anyCertificate}, //nolint:gosec // only for BMCs whose machine says certificate: "any"
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: anyCertificate}, //nolint:gosec // only for BMCs and UFMs that say certificate: "any"
 		TLSHandshakeTimeout: 20 * time.Second,
 		MaxIdleConnsPerHost: 4,
 		IdleConnTimeout:     time.Minute,
@@ -170,6 +171,8 @@ func (o *opener) open(ctx context.Context, t state.Target, f *fleet.Fleet) (targ
 		return o.bmc(t, f, hosts)
 	case state.Netris:
 		return o.controller(t, f, hosts)
+	case state.UFM:
+		return o.fabric(t, f, hosts)
 	case state.Kubernetes:
 		if t == hosts.Target() {
 			return hosts, nil
@@ -212,6 +215,18 @@ func (o *opener) controller(t state.Target, f *fleet.Fleet, hosts *kubernetes.Cl
 		URL: site.Netris.URL, Fleet: f.Platform.Fleet, Transport: o.transport,
 		Credentials: login(hosts, f.Platform.Namespace, site.Netris.Credentials),
 	})
+}
+
+func (o *opener) fabric(t state.Target, f *fleet.Fleet, hosts *kubernetes.Cluster) (target.Reader, error) {
+	site, ok := f.Sites[f.SiteOfUFM(t.Name)]
+	if !ok {
+		return nil, fmt.Errorf("%s is no longer in the fleet, so how to reach it is not known", t)
+	}
+	u, transport := site.UFMs[t.Name], o.transport
+	if u.Certificate == "any" {
+		transport = o.trusting
+	}
+	return ufm.New(t, ufm.Options{URL: u.URL, Transport: transport, Credentials: login(hosts, f.Platform.Namespace, u.Credentials)})
 }
 
 // tenant opens a tenant's cluster by the kubeconfig that Platform publishes for it.

@@ -104,7 +104,7 @@ func newRender(g *globals) *cobra.Command {
 	var out outputs
 	cmd := &cobra.Command{
 		Use:   "render [directory]",
-		Short: "Print every object that a fleet wants, in all three systems",
+		Short: "Print every object that a fleet wants, in all systems",
 		Long: `Render prints the desired objects of a fleet, sorted by address. It needs no network and no
 credentials. The same commit renders to the same bytes on every machine. Secrets are named, never shown.
 ` + exits("", exitInvalid, exitIncomplete),

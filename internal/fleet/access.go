@@ -124,10 +124,10 @@ func (f *Fleet) NTP(m *Machine) []string {
 	return f.Sites[m.Site].NTP
 }
 
-// UFM is the InfiniBand manager of a segment: its own, else that of its site; empty where the
-// segment has no InfiniBand.
+// UFM is the InfiniBand manager of a segment, as Netris's agent calls it: its own, else that of its site;
+// empty where the segment has no InfiniBand, or Millwright itself keeps the partition.
 func (f *Fleet) UFM(s *Segment) string {
-	if s.InfiniBand == nil {
+	if s.InfiniBand == nil || s.Direct() {
 		return ""
 	}
 	return cmp.Or(s.InfiniBand.UFM, f.Sites[s.Site].Netris.UFM)

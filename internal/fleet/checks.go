@@ -63,6 +63,9 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS, known *register) diag.List
 	c.platform()
 	c.identity()
 	c.profiles()
+	c.ufms()
+	c.partitions()
+	c.portGUIDs()
 	return c.list(ctx)
 }
 

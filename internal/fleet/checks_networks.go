@@ -140,9 +140,9 @@ func (c *checker) clusterNetworks(shared []network) {
 func (c *checker) segments() {
 	users := map[string]Query{}
 	for n, s := range All(c.f.Segments) {
-		if site := c.f.Sites[s.Site]; s.InfiniBand != nil && site != nil && c.f.UFM(s) == "" {
+		if site := c.f.Sites[s.Site]; s.InfiniBand != nil && !s.Direct() && site != nil && c.f.UFM(s) == "" {
 			c.report("MW205", Query{address("segment", n), "infiniband"}, fmt.Sprintf("the segment has InfiniBand, but site %s names no UFM", s.Site),
-				"write netris: ufm: \"...\" in the site, or ufm here", mention{Query{address("site", s.Site), "netris"}, "the site's controller"})
+				"write netris: ufm: \"...\" in the site, or ufm here, or direct with a ufm of the site", mention{Query{address("site", s.Site), "netris"}, "the site's controller"})
 		}
 	}
 	for tn, t := range All(c.f.Tenants) {

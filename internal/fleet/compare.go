@@ -17,6 +17,7 @@ import (
 //	MW273  a segment or its site was changed in what Netris cannot change
 //	MW274  a segment in use was changed and its version not raised
 //	MW275  something in use vanished without having been retired
+//	MW286  the InfiniBand partition of a segment in use was changed
 
 // choice is a field that cannot be changed once it is in force, and what to do instead. To add one is a line
 // in a table below.
@@ -70,7 +71,12 @@ var versioned = []choice[*Segment]{
 	{field: "northSouth.nics", of: func(s *Segment) any { return s.NorthSouth.NICs }},
 	{field: "northSouth.dhcp", of: func(s *Segment) any { return s.NorthSouth.DHCP }},
 	{field: "northSouth.gateway", of: func(s *Segment) any { return s.NorthSouth.Gateway }},
-	{field: "infiniband", of: func(s *Segment) any { return s.InfiniBand }},
+	{field: "infiniband", of: func(s *Segment) any {
+		if s.Direct() {
+			return (*Partition)(nil) // it is in no template
+		}
+		return s.InfiniBand
+	}},
 	{field: "eastWest", of: func(s *Segment) any { return s.EastWest }},
 	{field: "nvlink", of: func(s *Segment) any { return s.NVLink }},
 }
@@ -143,6 +149,7 @@ func (c *comparison) segment(name string, old, now *Segment) {
 	}
 	entity := address("segment", name)
 	compared(c, "MW273", entity, "", segmentChoices, old, now)
+	c.partition(name, old, now)
 	for _, ch := range versioned {
 		if was, is := ch.of(old), ch.of(now); now.Version <= old.Version && !reflect.DeepEqual(was, is) {
 			c.report("MW274", Query{entity, ch.field}, fmt.Sprintf("%s of %s was %s and is %s, and its version is still %d", ch.field, entity, shown(was), shown(is), now.Version),

@@ -51,4 +51,10 @@
 //	MW255  an identity provider or a group by which nobody, or somebody else, would sign in
 //	MW256  a project that could take another tenant's machines
 //	MW257  an audit log without a place to go to
+//	MW280  a UFM entered twice, or two of one name
+//	MW281  the fleet's partition keys meet those of Netris's agent
+//	MW282  a direct partition without a UFM, or with Netris's agent besides
+//	MW283  a direct partition without a key, or with one outside of its UFM's range
+//	MW284  a partition key given twice
+//	MW285  a machine whose InfiniBand ports cannot join its partition
 package fleet

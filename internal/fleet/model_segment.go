@@ -27,10 +27,12 @@ type Ethernet struct {
 	NICs    []string `json:"nics"`
 }
 
-// Partition is the InfiniBand part of a segment.
+// Partition is the InfiniBand part of a segment: by Netris and its agent, or direct.
 type Partition struct {
 	UFM  string `json:"ufm,omitempty"` // empty: the site's, see Fleet.UFM
 	PKey string `json:"pkey"`          // "auto"
+	// Direct is the partition that Millwright keeps at a UFM itself; nil if Netris's agent keeps it.
+	Direct *DirectPartition `json:"direct,omitempty"`
 }
 
 // EastWestNet is the RoCE part of a segment.

@@ -3,12 +3,13 @@ package fleet
 // Site is one data centre with its network controller.
 type Site struct {
 	Meta
-	Description string       `json:"description,omitempty"`
-	Netris      Netris       `json:"netris"`
-	Network     SiteNetwork  `json:"network"`
-	NTP         []string     `json:"ntp"`
-	Management  string       `json:"management"` // CIDR of BMCs and controllers
-	ObserveOnly *ObserveOnly `json:"observeOnly,omitempty"`
+	Description string          `json:"description,omitempty"`
+	Netris      Netris          `json:"netris"`
+	UFMs        map[string]*UFM `json:"ufm"`
+	Network     SiteNetwork     `json:"network"`
+	NTP         []string        `json:"ntp"`
+	Management  string          `json:"management"` // CIDR of BMCs and controllers
+	ObserveOnly *ObserveOnly    `json:"observeOnly,omitempty"`
 }
 
 // Netris is a site's network controller.

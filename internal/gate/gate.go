@@ -7,8 +7,6 @@ package gate
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -25,24 +23,32 @@ type World struct {
 	Namespace string
 	// Demands are what machines must show before they are handed over, by machine.
 	Demands map[string]Demand
+	// Fabric is what the fleet says of networks.
+	Fabric Fabric
+
+	at map[string][]place // see Indexed
 }
 
 // poolLabel is the label of a host by which Platform claims it: <tenant>.<cluster>.<pool>.
 const poolLabel = "millwright.dev/pool"
 
 // Isolation says whether a change would bring a machine to a tenant too early, and why. It concerns a
-// server cluster's member that would become a dedicated one, and a host's pool label, which is what
-// Platform claims by; for every other change it is open.
+// server cluster's member that would become a dedicated one, an InfiniBand port that would join a
+// partition, and a host's pool label, which is what Platform claims by; for every other change it is
+// open.
 func Isolation(w World, c plan.Change) (why string, open bool) {
 	if c.Action != plan.Create && c.Action != plan.Adopt && c.Action != plan.Update {
 		return "", true
 	}
 	tenant := tenantOf(c.Entity)
-	if cluster, machine, ok := kinds.Membership(c.ID); ok {
-		if c.Action == plan.Update && c.Live != nil && c.Live.Value["shared"] != true {
+	if guid, ok := kinds.Port(c.ID); ok && w.Fabric.Ports[guid] == "" {
+		return fmt.Sprintf("port %s is no machine's, as far as the fleet says", guid), false
+	}
+	if in, machine, ok := w.place(c.ID); ok {
+		if c.Action == plan.Update && c.Live != nil && w.dedicated(*c.Live) {
 			return "", true // it is in there already
 		}
-		if why, ok := detached(w, c.ID, cluster, machine); !ok {
+		if why, ok := detached(w, c.ID, in.segment, machine); !ok {
 			return why, false
 		}
 		if why, ok := unoffered(w, machine, tenant); !ok {
@@ -61,32 +67,6 @@ func Isolation(w World, c plan.Change) (why string, open bool) {
 	return "", true
 }
 
-// elsewhere: no controller that was read has the machine in a segment other than this.
-func elsewhere(w World, machine, cluster string) (why string, ok bool) {
-	for _, in := range segments(w)[machine] {
-		if in != cluster {
-			return fmt.Sprintf("%s is still in the segment of server cluster %s", machine, in), false
-		}
-	}
-	return "", true
-}
-
-// segments are the server clusters that each machine is a dedicated member of, sorted.
-func segments(w World) map[string][]string {
-	in := map[string][]string{}
-	for _, live := range w.Live {
-		for _, o := range live.Objects {
-			if cluster, machine, ok := kinds.Membership(o.ID); ok && o.Value["shared"] != true {
-				in[machine] = append(in[machine], cluster)
-			}
-		}
-	}
-	for _, clusters := range in {
-		slices.Sort(clusters)
-	}
-	return in
-}
-
 // tenantOf reads the tenant out of "pool/<tenant>/<cluster>/<pool>".
 func tenantOf(entity string) string {
 	word := strings.Split(entity, "/")
@@ -94,21 +74,6 @@ func tenantOf(entity string) string {
 		return ""
 	}
 	return word[1]
-}
-
-// detached: the machine's controller was read whole, and has it as a dedicated member of no other
-// server cluster; nor has any other controller.
-func detached(w World, id state.ID, cluster, machine string) (why string, ok bool) {
-	live, seen := w.Live[id.Target]
-	if !seen || live.Err != nil {
-		return fmt.Sprintf("the networks of %s could not be read", machine), false
-	}
-	for _, other := range slices.SortedFunc(maps.Keys(live.Unknown), state.ID.Compare) {
-		if other.Kind == id.Kind {
-			return fmt.Sprintf("%s could not be read: %v", other, live.Unknown[other]), false
-		}
-	}
-	return elsewhere(w, machine, cluster)
 }
 
 // unoffered: no other tenant's Platform project can claim the host.
@@ -147,7 +112,7 @@ func Serves(w World, machine, tenant string) bool {
 // its API calls NodeClaim, in that tenant's project. That a host's consumerRef names it is what the
 // simulator does, and documented nowhere.
 func Keeper(w World, c plan.Change) (machine, namespace, claim string, ok bool) {
-	_, machine, member := kinds.Membership(c.ID)
+	_, machine, member := w.place(c.ID)
 	if !member && c.ID.Target == w.Hosts && strings.HasPrefix(c.ID.Part, "pool/") {
 		machine, member = c.ID.Name, true
 	}
@@ -224,33 +189,4 @@ func operation(host state.LiveObject, name, edge string) (time.Time, error) {
 		return t, fmt.Errorf("%s %s is %v", name, edge, at)
 	}
 	return t, nil
-}
-
-// Violation is isolation that is broken already, whoever broke it.
-type Violation struct {
-	Machine string `json:"machine"`
-	Why     string `json:"why"`
-}
-
-// Violations are the machines that are in two tenants' hands at once: dedicated to two segments, or
-// claimed by one tenant while in the segment of another. Tenants maps a server cluster to its
-// tenant, as far as the fleet knows it.
-func Violations(w World, tenants map[string]string) []Violation {
-	var found []Violation
-	for machine, clusters := range segments(w) {
-		if len(clusters) > 1 {
-			found = append(found, Violation{machine, fmt.Sprintf("is dedicated to several segments: %s", strings.Join(clusters, ", "))})
-		}
-		host, _, ok := w.host(machine)
-		consumer := kinds.Text(host.Value, "spec", "consumerRef", "namespace")
-		for _, cluster := range clusters {
-			if tenant, known := tenants[cluster]; ok && known && consumer != "" && consumer != "p-"+tenant {
-				found = append(found, Violation{machine, fmt.Sprintf("is claimed in %s while in the segment of %s", consumer, cluster)})
-			}
-		}
-	}
-	slices.SortFunc(found, func(a, b Violation) int {
-		return cmp.Or(cmp.Compare(a.Machine, b.Machine), cmp.Compare(a.Why, b.Why))
-	})
-	return found
 }

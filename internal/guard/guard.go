@@ -31,7 +31,8 @@ const FightLimit = 3
 // Apply holds what must be held. The guards run from the strictest to the most patient, and each sees
 // what the earlier ones left.
 func Apply(p *plan.Plan, in Input) {
-	in.World.Demands = demands(in.Fleet)
+	in.World.Demands, in.World.Fabric = demands(in.Fleet), Fabric(in.Fleet)
+	in.World = in.World.Indexed()
 	each(p, in.isolation)
 	each(p, in.observeOnly)
 	each(p, in.protect)
@@ -98,8 +99,11 @@ func (in Input) observed(c *plan.Change) string {
 	if m, ok := in.machine(c.ID); ok {
 		site = m.Site
 	}
-	if c.ID.Target.System == state.Netris {
+	switch c.ID.Target.System {
+	case state.Netris:
 		site = c.ID.Target.Name
+	case state.UFM:
+		site = in.Fleet.SiteOfUFM(c.ID.Target.Name)
 	}
 	if s, ok := in.Fleet.Sites[site]; ok && s.ObserveOnly != nil {
 		return s.ObserveOnly.Reason
@@ -150,19 +154,27 @@ func (in Input) fight(c *plan.Change) {
 }
 
 // deletionQuota holds all deletions if there are too many: half a mistake is no better than a whole.
-// What cannot be read now counts too, since it would be deleted as soon as it can.
+// What cannot be read now counts too, since it would be deleted as soon as it can. The ports of a machine
+// leave a partition together, and count as one.
 func (in Input) deletionQuota(p *plan.Plan) {
 	var goes []*plan.Change
-	hidden := 0
+	counted := map[string]bool{}
+	count := func(id state.ID) {
+		if machine := in.member(id); id.Target.System == state.UFM && machine != "" {
+			id.Part = machine
+		}
+		counted[id.String()] = true
+	}
 	for i := range p.Changes {
 		switch c := &p.Changes[i]; {
 		case c.Action == plan.Delete && len(c.Held) == 0:
 			goes = append(goes, c)
+			count(c.ID)
 		case c.Status == plan.Unknown && c.Want == nil && c.Owned != nil && kinds.Of(c.ID).Release == kinds.Delete:
-			hidden++
+			count(c.ID)
 		}
 	}
-	quota, all := in.Fleet.Policy.Deletions, len(goes)+hidden
+	quota, all := in.Fleet.Policy.Deletions, len(counted)
 	if all <= quota.Max && all*100 <= quota.Percent*max(in.Owned, 1) {
 		return
 	}
@@ -182,18 +194,30 @@ func (in Input) machine(id state.ID) (*fleet.Machine, bool) {
 	case id.Target == in.World.Hosts && id.Namespace == in.World.Namespace:
 		name = id.Name
 	default:
-		_, name, _ = kinds.Membership(id)
+		name = in.member(id)
 	}
 	m, ok := in.Fleet.Machines[name]
 	return m, ok
 }
 
-// Kind names an object's kind as policy does: redfish/ntp, netris/servercluster/server,
+// member is the machine whose place in a segment an object is, or "".
+func (in Input) member(id state.ID) string {
+	if guid, ok := kinds.Port(id); ok {
+		return in.World.Fabric.Ports[guid]
+	}
+	_, machine, _ := kinds.Membership(id)
+	return machine
+}
+
+// Kind names an object's kind as policy does: redfish/ntp, netris/servercluster/server, ufm/pkey/guid,
 // kubernetes/BareMetalHost.metal3.io.
 func Kind(id state.ID) string {
 	kind := string(id.Target.System) + "/" + id.Kind
 	if _, _, ok := kinds.Membership(id); ok {
 		kind += "/server"
+	}
+	if _, ok := kinds.Port(id); ok {
+		kind += "/guid"
 	}
 	return kind
 }

@@ -61,8 +61,9 @@ func (in Input) floor(c *plan.Change) {
 	if c.Action != plan.Delete {
 		return
 	}
-	machine, leaves := "", false
-	if _, machine, leaves = kinds.Membership(c.ID); !leaves {
+	machine := in.member(c.ID)
+	leaves := machine != ""
+	if !leaves {
 		machine, leaves = c.ID.Name, c.ID.Target == in.World.Hosts && strings.HasPrefix(c.ID.Part, "pool/")
 	}
 	if m := in.Fleet.Machines[machine]; m == nil || m.Lifecycle != fleet.InService && m.Lifecycle != fleet.Maintenance {

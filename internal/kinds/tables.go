@@ -148,16 +148,13 @@ var tables = map[string]Table{
 	// Membership: joining and leaving a tenant's network is what isolation is made of.
 	"netris/servercluster/server": {Release: Delete, Created: Network, Removed: Network},
 	"netris/server":               {Intrinsic: true, Release: Leave},
-}
 
-// Membership reports whether an object is a machine's dedicated place in a tenant's segment, and if
-// so in which server cluster and of which machine.
-func Membership(id state.ID) (cluster, machine string, ok bool) {
-	const servers = "server/"
-	if id.Target.System != state.Netris || id.Kind != "servercluster" || len(id.Part) <= len(servers) || id.Part[:len(servers)] != servers {
-		return "", "", false
-	}
-	return id.Name, id.Part[len(servers):], true
+	// InfiniBand partitions that are told to UFM itself. An empty one joins nobody, so that it is made
+	// again without asking; what somebody else keeps in one keeps it from being deleted. Whether IP runs
+	// over it is said when it is made: how to change it is not documented.
+	"ufm/pkey": {Release: Delete, Removed: Network, Immutable: []string{"ip_over_ib"}, Changed: networkImpact("qos_conf")},
+	// One port of a machine in one: isolation is made of these too.
+	"ufm/pkey/guid": {Release: Delete, Created: Network, Removed: Network, Changed: networkImpact()},
 }
 
 // networkImpact says that changing any of the fields, or of all if none is named, touches traffic.

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"millwright.dev/millwright/internal/target"
 )
 
 const (
@@ -29,7 +31,7 @@ type client struct {
 	http    *http.Client
 	options Options
 	slots   chan struct{}
-	breaker breaker
+	breaker target.Breaker
 	session session
 }
 
@@ -44,7 +46,7 @@ func newClient(base string, o Options) *client {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		slots:   make(chan struct{}, maxRequests),
-		breaker: breaker{clock: o.Clock},
+		breaker: target.Breaker{Clock: o.Clock},
 		session: newSession(),
 	}
 }
@@ -89,7 +91,7 @@ func answered(err error) bool {
 
 // transient: another try may fare better.
 func transient(err error) bool {
-	if errors.Is(err, errTripped) {
+	if errors.Is(err, target.ErrTripped) {
 		return false
 	}
 	refusal, ok := errors.AsType[*Error](err)
@@ -141,14 +143,14 @@ func (c *client) send(ctx context.Context, method, path string, body any) (any, 
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%s %s: %w", method, path, ctx.Err())
 	}
-	if err := c.breaker.open(); err != nil {
-		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	if err := c.breaker.Open(); err != nil {
+		return nil, fmt.Errorf("%s %s: %w: %w", method, path, ErrUnreachable, err)
 	}
 	status, text, err := c.exchange(ctx, method, path, body)
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, path, ctx.Err()) // the caller's doing: says nothing of the controller
 	}
-	c.breaker.note(err)
+	c.breaker.Note(err)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w: %w", method, path, ErrUnreachable, err)
 	}

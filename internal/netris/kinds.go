@@ -115,7 +115,7 @@ var kindTable = []kind{
 	},
 	// What the two ends let in by prefix is not ours, so that a peering is made and deleted, never changed.
 	{
-		name: kindPeering, path: "/api/v2/vpc-peering", byID: true, onDemand: true,
+		name: kindPeering, path: "/api/v2/vpc-peering", byID: true,
 		refs:    map[string]string{"vpcA": kindVPC, "vpcB": kindVPC},
 		derived: stamps,
 	},

@@ -13,8 +13,9 @@ import (
 	"millwright.dev/millwright/internal/target"
 )
 
-// Observe reads what is wanted or remembered, all that bears our mark, and every server cluster with
-// every member, ours or not, since gates must know where each machine is dedicated. A list that cannot
+// Observe reads what is wanted or remembered, all that bears our mark, every server cluster with every
+// member and every peering, ours or not, since gates must know where each machine is dedicated and
+// which networks are joined. A list that cannot
 // be read leaves only what would be in it unknown. A name that several objects have is unknown, too.
 //
 // A member that its cluster no longer lists, but that the ledger, the controller's map of servers or a
@@ -65,12 +66,12 @@ func (l *looker) ask(q target.Query) {
 	for id := range l.asked {
 		l.live.Covered[id] = true
 	}
-	// What bears our mark is there though nobody remembers it, and so is every cluster.
+	// What bears our mark is there though nobody remembers it, and so is every cluster and peering.
 	for kind, listed := range l.survey.kinds {
 		k, _, _ := kindNamed(kind)
 		for _, o := range listed.items {
 			id := l.id(kind, o.name())
-			if _, known := l.asked[id]; !known && (kind == kindCluster || k.tagged && l.bears(o, id)) {
+			if _, known := l.asked[id]; !known && (kind == kindCluster || kind == kindPeering || k.tagged && l.bears(o, id)) {
 				l.asked[id], l.live.Covered[id] = scope{}, true
 			}
 		}

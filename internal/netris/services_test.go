@@ -273,15 +273,20 @@ func TestAVNetTakesTime(t *testing.T) {
 	require.Equal(t, before, w.writes())
 }
 
-// A marked network is found although nobody asks for it; the others bear no mark.
+// A marked network is found although nobody asks for it, and so is every peering, whoever made it; the
+// others bear no mark.
 func TestWhatBearsOurMarkIsFound(t *testing.T) {
 	w := newWorld(t)
 	mustMake(t, w.client(), append(ground[:len(ground):len(ground)], services...)...)
 	live := w.client().Observe(t.Context(), target.Query{})
 	require.Contains(t, live.Objects, vnet.ID)
 	require.Equal(t, vnet.ID, live.Objects[vnet.ID].Mark)
+	w.made("/api/v2/vpc-peering", map[string]any{"name": "by-hand", "vpcA": map[string]any{"id": 1}, "vpcB": map[string]any{"id": 2}})
+	byHand := w.client().Observe(t.Context(), target.Query{}).Objects[id("vpc-peering", "by-hand")]
+	require.Equal(t, []any{ref("VPC-1"), ref("acme"), state.ID{}}, []any{byHand.Value["vpcA"], byHand.Value["vpcB"], byHand.Mark})
+	require.Contains(t, live.Objects, peering.ID)
 	for _, o := range services {
-		if o.ID != vnet.ID {
+		if o.ID != vnet.ID && o.ID != peering.ID {
 			require.NotContains(t, live.Objects, o.ID)
 		}
 	}

@@ -42,7 +42,7 @@ func (c *Controller) look(ctx context.Context, asked map[string]bool) *survey {
 	for _, k := range kindTable {
 		switch {
 		case k.onDemand && !asked[k.name]:
-		case k.name == kindTenant, k.name == kindServer, k.onDemand && !k.inVPC:
+		case k.name == kindTenant, k.name == kindServer, k.name == kindPeering, k.onDemand && !k.inVPC:
 			all.Go(func() { note(k.name, c.list(ctx, k, 0)) })
 		case k.inVPC && !k.inTree:
 			perVPC = append(perVPC, k)

@@ -1,5 +1,5 @@
 // Package simulate stands in for what a developer's machine does not have: BMCs, a Netris
-// controller, Metal3 and vCluster Platform. The stand-ins are strict: each documented rule of the
+// controller, a UFM, Metal3 and vCluster Platform. The stand-ins are strict: each documented rule of the
 // real system is enforced under a name, so that a sloppy client fails here and not in a data centre.
 //
 // It imports nothing of the product and never knows what the product will send. Begin with [Site],
@@ -140,7 +140,7 @@ func (s *Site) Machines() []string {
 type Event struct {
 	Seq    int       `json:"seq"`
 	Time   time.Time `json:"time"`
-	System string    `json:"system"` // redfish, netris, metal3, platform, machine
+	System string    `json:"system"` // redfish, netris, ufm, metal3, platform, machine
 	Target string    `json:"target"` // the BMC's machine, the controller's or the object's name
 	// Verb is an HTTP method for a request, else a word for an effect (reset, clean, join).
 	Verb string `json:"verb"`

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// System names one of the three worlds that a fleet lives in.
+// System names one of the worlds that a fleet lives in.
 type System string
 
 // The systems.
@@ -18,11 +18,12 @@ const (
 	Kubernetes System = "kubernetes"
 	Redfish    System = "redfish"
 	Netris     System = "netris"
+	UFM        System = "ufm"
 )
 
 // Target is one thing that is observed, written, rate-limited, failed and retried on its own: one
 // cluster ("kubernetes/control-plane", "kubernetes/acme.train"), one BMC ("redfish/gpu-001"), one
-// controller ("netris/dc1").
+// controller ("netris/dc1"), one InfiniBand manager ("ufm/ufm-dc1").
 type Target struct {
 	System System
 	Name   string
@@ -43,9 +44,10 @@ func (t Target) Compare(u Target) int {
 //	kubernetes/<cluster>/<Kind.group>[/<namespace>]/<name>[/<part>]
 //	redfish/<machine>/<kind>
 //	netris/<site>/<kind>/<name>[/<part>]
+//	ufm/<manager>/<kind>/<name>[/<part>]
 //
 // A Part is an object of its own within a remote object, such as one member of a server cluster
-// ("server/gpu-001"): it has its own order, status and history, and is folded at the wire.
+// ("server/gpu-001") or one port of a partition ("guid/b83fd20300aa0101"): it has its own order, status and history, and is folded at the wire.
 type ID struct {
 	Target    Target
 	Kind      string // on Kubernetes Kind.group, or Kind alone for the core group
@@ -113,7 +115,7 @@ func ParseID(s string) (ID, error) {
 			id.Namespace, rest = rest[0], rest[1:]
 		}
 		id.Name, id.Part = rest[0], strings.Join(rest[1:], "/")
-	case Netris:
+	case Netris, UFM:
 		if len(rest) == 0 {
 			return ID{}, fmt.Errorf("address %q names no object", s)
 		}
@@ -123,7 +125,7 @@ func ParseID(s string) (ID, error) {
 			return ID{}, fmt.Errorf("address %q is too long: want redfish/<machine>/<kind>", s)
 		}
 	default:
-		return ID{}, fmt.Errorf("address %q begins with no known system: want kubernetes, redfish or netris", s)
+		return ID{}, fmt.Errorf("address %q begins with no known system: want kubernetes, redfish, netris or ufm", s)
 	}
 	return id, nil
 }

@@ -19,6 +19,8 @@ var addresses = []string{
 	"netris/dc1/servercluster/acme-train/server/gpu-001",
 	"netris/dc1/tenant/acme",
 	"redfish/gpu-001/bios",
+	"ufm/ufm-dc1/pkey/0x101",
+	"ufm/ufm-dc1/pkey/0x101/guid/b83fd20300aa0101",
 }
 
 // What a report prints can be given back to the command line, and as a key of JSON.

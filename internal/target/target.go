@@ -1,4 +1,4 @@
-// Package target is the contract between Millwright and the three worlds: what a system's package
+// Package target is the contract between Millwright and the systems that it writes: what a system's package
 // must do to be observed, previewed and written. Package internal/target/conformance holds the suite
 // that every one of them passes. It knows no concrete system.
 package target
