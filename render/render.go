@@ -19,6 +19,7 @@
 //	stack.go     what is installed into tenant clusters, out of kustomize.go, helm.go and charts.go; what
 //	             charts write into Secrets is kept sealed by lift.go
 //	storage.go   their storage classes
+//	queues.go    the queues of their schedulers
 //	observability.go  how the provider watches them
 //
 // Rendering is pure: no clock, no randomness, no network, no environment. The same fleet, files and

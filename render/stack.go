@@ -52,6 +52,7 @@ func (r *renderer) stack(c cluster) {
 	}
 	in.tenantFields(rendered)
 	in.storageClasses()
+	in.queues()
 }
 
 // parts are the rendered parts of a cluster's stack, by name.

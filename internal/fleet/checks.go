@@ -60,6 +60,7 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS) diag.List {
 	c.platform()
 	c.identity()
 	c.profiles()
+	c.queues()
 	return c.list(ctx)
 }
 
