@@ -136,8 +136,8 @@ func dropNulls(value any) {
 	}
 }
 
-// check finds what a stack's object must not be.
-func (m manifest) check() diag.List {
+// check finds what a stack's object must not be. Secrets that come out of a chart are kept sealed.
+func (m manifest) check(chart bool) diag.List {
 	var found diag.List
 	report := func(code, summary, hint string) {
 		found = append(found, diag.Diagnostic{Code: code, Summary: m.file + ": " + summary, Hint: hint})
@@ -151,7 +151,11 @@ func (m manifest) check() diag.List {
 			report("MW309", fmt.Sprintf("%q is no name in Kubernetes", word), "")
 		}
 	}
-	if m.kind() == "Secret" && (holds(m.body["data"]) || holds(m.body["stringData"])) {
+	if m.kind() == "Secret" && chart {
+		if err := m.lift(); err != nil {
+			report("MW306", fmt.Sprintf("Secret %s: %v", m.name(), err), "correct the chart or its values; an API server would not take it either")
+		}
+	} else if m.kind() == "Secret" && (holds(m.body["data"]) || holds(m.body["stringData"])) {
 		report("MW306", fmt.Sprintf("Secret %s is written out, so that whoever reads the repository knows it", m.name()),
 			"let a secret store make it, and name the existing Secret in the component's values")
 	}

@@ -17,8 +17,10 @@
 //	netris.go    tenants, segments, server clusters and their members at each site's network controller,
 //	             with the files netris_*.go: templates, V-Nets, what is let in and out, the site's own
 //	ufm.go       InfiniBand partitions that are kept at UFM itself, and the ports in them
-//	stack.go     what is installed into tenant clusters, out of kustomize.go, helm.go and charts.go
+//	stack.go     what is installed into tenant clusters, out of kustomize.go, helm.go and charts.go; what
+//	             charts write into Secrets is kept sealed by lift.go
 //	storage.go   their storage classes
+//	queues.go    the queues of their schedulers
 //	observability.go  how the provider watches them
 //
 // Rendering is pure: no clock, no randomness, no network, no environment. The same fleet, files and
@@ -33,7 +35,7 @@
 //	MW303  a kustomization that cannot be rendered, or not out of plain files of the repository
 //	MW304  a chart that cannot be rendered, or not out of plain files, or not the same way twice
 //	MW305  a chart's hook, which nobody would run
-//	MW306  a Secret written out in a stack
+//	MW306  a Secret written out in a kustomization, or one of a chart that holds no text or base64
 //	MW307  a chart that asks the cluster (a warning: it gets no answer)
 //	MW308  two components that render the same object
 //	MW309  an object of a stack that is no Kubernetes object, or whose scope is not known

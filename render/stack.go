@@ -52,6 +52,7 @@ func (r *renderer) stack(c cluster) {
 	}
 	in.tenantFields(rendered)
 	in.storageClasses()
+	in.queues()
 }
 
 // parts are the rendered parts of a cluster's stack, by name.
@@ -78,6 +79,8 @@ type part struct {
 	files       *fleet.Component // nil, or
 	chart       *fleet.Chart     // nil
 }
+
+func (p part) isChart() bool { return p.chart != nil || p.files.Type == "helm" }
 
 // partsOf are the parts of a stack by name.
 func partsOf(s *fleet.Stack) map[string]part {
@@ -138,7 +141,7 @@ func (r *renderer) component(cl cluster, s *fleet.Stack, p part, apis []string) 
 	manifests, found := r.manifests(files, p, cl.Kubernetes, apis)
 	r.mirrored(manifests)
 	for _, m := range manifests {
-		found = append(found, m.check()...)
+		found = append(found, m.check(p.isChart())...)
 		m.leave(s.TenantFields)
 	}
 	done = &component{trees: map[state.ID]state.Tree{}, made: files.read}
@@ -158,7 +161,7 @@ func (r *renderer) component(cl cluster, s *fleet.Stack, p part, apis []string) 
 // files that anybody may have written, so that a panic in them is a finding like others.
 func (r *renderer) manifests(files *repo, p part, kubernetes string, apis []string) (out []manifest, found diag.List) {
 	code := "MW303"
-	if p.chart != nil || p.files.Type == "helm" {
+	if p.isChart() {
 		code = "MW304"
 	}
 	fail := func(err error) {
@@ -358,6 +361,9 @@ func (in *install) tree(done *component, m manifest, id state.ID, p part) state.
 		meta["namespace"] = state.Leaf(id.Namespace, origin)
 	}
 	body["metadata"] = state.Map(meta, origin)
+	if id.Kind == "Secret" {
+		seal(body, origin)
+	}
 	done.trees[k] = state.Map(body, origin)
 	return done.trees[k]
 }

@@ -20,10 +20,13 @@ var everyEntry = chartOf("any", map[string]string{
 })
 
 // written is the fleet of testdata/stacks.txtar over the base of internal/fleet's fixtures.
-func written(t *testing.T, digest string) fstest.MapFS {
+func written(t *testing.T, digest string) fstest.MapFS { return overBase(t, "stacks.txtar", digest) }
+
+// overBase is a fleet of testdata over that base. The digest is that of all its charts.
+func overBase(t *testing.T, file, digest string) fstest.MapFS {
 	t.Helper()
 	repository := fstest.MapFS{}
-	for _, name := range []string{"../internal/fleet/testdata/base.txtar", "testdata/stacks.txtar"} {
+	for _, name := range []string{"../internal/fleet/testdata/base.txtar", "testdata/" + file} {
 		a, err := txtar.ParseFile(name)
 		require.NoError(t, err)
 		for _, f := range a.Files {

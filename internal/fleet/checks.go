@@ -66,6 +66,7 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS, known *register) diag.List
 	c.ufms()
 	c.partitions()
 	c.portGUIDs()
+	c.queues()
 	return c.list(ctx)
 }
 

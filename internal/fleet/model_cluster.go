@@ -14,6 +14,7 @@ type Cluster struct {
 	SharedNodes  *SharedNodes                `json:"sharedNodes,omitempty"`
 	Policies     ClusterPolicies             `json:"policies"`
 	Namespaces   map[string]*TenantNamespace `json:"namespace"`
+	Queues       map[string]*Queue           `json:"queue"`
 	Sleep        *Sleep                      `json:"sleep,omitempty"`
 	Snapshots    *Snapshots                  `json:"snapshots,omitempty"`
 	Deletion     Deletion                    `json:"deletion"`

@@ -48,8 +48,26 @@ func (c *Cluster) manifest(ctx context.Context, o state.Object, r resource) (*un
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", o.ID, err)
 	}
+	used = append(used, sealedIn(o.Tree)...)
 	u, err := c.complete(o.ID, r, plain)
 	return u, used, err
+}
+
+// shortest is the length of a text below which hiding it would blot out half of every message.
+const shortest = 4
+
+// sealedIn are the sealed texts of a tree, as a reader would know them: what a Secret holds is base64.
+func sealedIn(t state.Tree) (all secrets) {
+	for _, leaf := range t.Leaves() {
+		text, ok := leaf.Sealed()
+		if value, err := base64.StdEncoding.DecodeString(text); err == nil && len(value) >= shortest {
+			text = string(value) // whose base64 is hidden with it
+		}
+		if ok && len(text) >= shortest {
+			all = append(all, text)
+		}
+	}
+	return all
 }
 
 // complete gives an object its name and our mark, and takes off it what is not ours to write.

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"millwright.dev/millwright/internal/kinds"
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
@@ -202,4 +203,39 @@ func TestSecretsOnTheWire(t *testing.T) {
 	wrong.Tree = with(wrong.Tree, state.Secret(ref, state.Origin{}), "spec", "sessionAffinity")
 	r = apply(t, c, plan.Change{ID: wrong.ID, Action: plan.Create, Want: &wrong})
 	require.ErrorContains(t, r.Err, "no such key")
+}
+
+// What a chart writes into a Secret arrives as it is, is seen to differ, and is in no refusal.
+func TestSealedTextsOnTheWire(t *testing.T) {
+	w := newWorld(t)
+	c := w.open(t)
+	secrets := schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+	sealed := func(text string) state.Object {
+		o := w.object(t, "{apiVersion: v1, kind: Secret, metadata: {name: sealed}, data: {password: x}}")
+		o.Tree = with(o.Tree, state.Seal(text, state.Origin{}), "data", "password")
+		return o
+	}
+	table := kinds.Of(w.id("Secret", "sealed"))
+	o := sealed("aHVudGVyMi1odW50ZXIy") // hunter2-hunter2
+	live := create(t, c, o)
+	require.Equal(t, "aHVudGVyMi1odW50ZXIy", text(w.stored(t, secrets, "sealed"), "data", "password"))
+	require.Empty(t, plan.Compare(o.Tree, live.Value, table))
+
+	next := sealed("YW5vdGhlcg==")
+	fields := plan.Compare(next.Tree, live.Value, table)
+	require.Len(t, fields, 1)
+	require.Equal(t, []any{"(sensitive)", "(sensitive)"}, []any{fields[0].Old, fields[0].New})
+	preview := c.Preview(t.Context(), []state.Object{next})[0]
+	require.NoError(t, preview.Unknown)
+	require.Len(t, plan.Difference(live.Value, preview.Value, next.Tree, table), 1)
+	require.NoError(t, apply(t, c, updateOf(next, live)).Err)
+	require.Equal(t, "YW5vdGhlcg==", text(w.stored(t, secrets, "sealed"), "data", "password"))
+
+	for _, quoted := range []string{"hunter2-hunter2", "aHVudGVyMi1odW50ZXIy"} {
+		wrong := w.object(t, "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {ports: [{port: 80}], sessionAffinity: None}}")
+		wrong.Tree = with(wrong.Tree, state.Seal(quoted, state.Origin{}), "spec", "sessionAffinity")
+		r := apply(t, c, plan.Change{ID: wrong.ID, Action: plan.Create, Want: &wrong})
+		require.ErrorContains(t, r.Err, "(secret)", "the server quotes what it refuses")
+		require.NotContains(t, r.Err.Error(), quoted)
+	}
 }

@@ -216,6 +216,8 @@ func (in Input) causes(c *Change) []Cause {
 	switch {
 	case c.Owned == nil:
 		return []Cause{CauseCommit}
+	case c.Owned.Digest == c.Want.Tree.Digest() && resealed(c):
+		return []Cause{CauseCommit}
 	case c.Owned.Digest == c.Want.Tree.Digest():
 		return []Cause{CauseDrift}
 	case c.Owned.Commit == in.Commit && c.Owned.Renderer != in.Renderer:
@@ -226,12 +228,24 @@ func (in Input) causes(c *Change) []Cause {
 		causes = append(causes, CauseUpgrade)
 	}
 	for _, f := range c.Fields {
-		if slices.ContainsFunc(f.Who, func(w state.Writer) bool { return !strings.HasPrefix(w.Name, "millwright") }) {
+		if slices.ContainsFunc(f.Who, stranger) {
 			return append(causes, CauseDrift)
 		}
 	}
 	return causes
 }
+
+// resealed reports whether what differs are sealed texts that nobody but us has written: then the fleet
+// has others now, which no digest tells.
+func resealed(c *Change) bool {
+	return !slices.ContainsFunc(c.Fields, func(f Field) bool {
+		t, _ := c.Want.Tree.Get(f.Path)
+		_, sealed := t.Sealed()
+		return !sealed || len(f.Who) == 0 || slices.ContainsFunc(f.Who, stranger)
+	})
+}
+
+func stranger(w state.Writer) bool { return !strings.HasPrefix(w.Name, "millwright") }
 
 func impactOf(c *Change, table kinds.Table) kinds.Impact {
 	worst := kinds.None

@@ -344,3 +344,31 @@ func TestTheFirstChangeOfWhatIsThereByNature(t *testing.T) {
 		})
 	}
 }
+
+// No digest covers a sealed text, so that who wrote what is there tells a new one in Git from drift.
+func TestASealedTextThatChanged(t *testing.T) {
+	const secret = "kubernetes/acme.train/Secret/ops/db"
+	sealed := func(o *state.Object) {
+		o.Tree = state.Map(map[string]state.Tree{"data": state.Map(map[string]state.Tree{"password": state.Seal("bmV3", origin)}, origin)}, origin)
+	}
+	for name, c := range map[string]struct {
+		live   m
+		by     []state.Writer
+		causes []Cause
+	}{
+		"as it is":       {m{"data": m{"password": "bmV3"}}, []state.Writer{{Name: "millwright"}}, nil},
+		"new in Git":     {m{"data": m{"password": "b2xk"}}, []state.Writer{{Name: "millwright"}}, []Cause{CauseCommit}},
+		"another's":      {m{"data": m{"password": "b2xk"}}, []state.Writer{{Name: "millwright"}, {Name: "kubectl"}}, []Cause{CauseDrift}},
+		"nobody can say": {m{"data": m{"password": "b2xk"}}, nil, []Cause{CauseDrift}},
+		"taken away":     {m{"data": m{}}, nil, []Cause{CauseDrift}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t).want(secret, nil, sealed).there(secret, c.live, func(o *state.LiveObject) {
+				o.Writers = func(state.Path) []state.Writer { return c.by }
+			})
+			digest := w.objects[0].Tree.Digest()
+			w.ours(secret, nil, func(o *state.Owned) { o.Digest = digest })
+			require.Equal(t, c.causes, w.change(secret).Causes)
+		})
+	}
+}

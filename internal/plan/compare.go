@@ -40,6 +40,12 @@ func compare(at state.Path, want state.Tree, live any, table kinds.Table, differ
 		}
 		return
 	}
+	if text, ok := want.Sealed(); ok {
+		if live != text {
+			differs(Field{Path: at, Old: live, New: want.Masked(), Sensitive: true, Origin: want.Origin()})
+		}
+		return
+	}
 	if fields, ok := want.Fields(); ok {
 		m, ok := live.(map[string]any)
 		if !ok {
@@ -205,10 +211,12 @@ func generalise(p state.Path) string {
 	return strings.ReplaceAll(g.String(), `["[*]"]`, "[*]")
 }
 
-// hasSecret reports whether a secret's value is at a place or below it.
+// hasSecret reports whether a secret's value or a sealed text is at a place or below it.
 func hasSecret(t state.Tree) bool {
 	for _, leaf := range t.Leaves() {
-		if _, ok := leaf.Secret(); ok {
+		_, secret := leaf.Secret()
+		_, sealed := leaf.Sealed()
+		if secret || sealed {
 			return true
 		}
 	}

@@ -90,6 +90,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 	}
 	secret := only("spec", only("values", state.Encode(state.YAML,
 		only("password", state.Secret(state.SecretRef{Namespace: "ops", Name: "db", Key: "password"}, origin)))))
+	sealed := only("spec", only("password", state.Seal(leak, origin)))
 	for name, fields := range map[string][]Field{
 		"created":           Compare(tree(m{"data": m{"password": leak}}), nil, table),
 		"changed":           Compare(tree(m{"data": m{"password": leak}}), m{"data": m{"password": leak + "3"}}, table),
@@ -103,6 +104,10 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 		"reference list":    Compare(state.List([]state.Tree{secret}, state.Origin{}), nil, kinds.Table{}),
 		"reference preview": Difference(m{"spec": m{"values": m{"password": leak}}}, m{"spec": m{"values": m{"password": leak + "3"}}}, secret, kinds.Table{}),
 		"reference as text": Difference(m{"spec": m{"values": leak}}, m{"spec": m{"values": m{"password": leak}}}, secret, kinds.Table{}),
+		"sealed":            Compare(sealed, m{"spec": m{"password": leak + "3"}}, kinds.Table{}),
+		"sealed whole":      Compare(sealed, m{"spec": leak}, kinds.Table{}),
+		"sealed and new":    Compare(sealed, nil, kinds.Table{}),
+		"sealed preview":    Difference(m{"spec": m{"password": leak + "3"}}, m{"spec": m{"password": leak}}, sealed, kinds.Table{}),
 		"reference in more": Difference(m{"spec": leak}, m{"spec": m{"values": m{"password": leak}}}, secret, kinds.Table{}),
 	} {
 		require.NotEmpty(t, fields, name)
@@ -114,6 +119,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 		}
 	}
 	require.Empty(t, Compare(secret, m{"spec": m{"values": m{"password": leak}}}, kinds.Table{}), "its value is not known here")
+	require.Empty(t, Compare(sealed, m{"spec": m{"password": leak}}, kinds.Table{}))
 }
 
 // What the target would add, take away or write otherwise is told, and where we named it also why.

@@ -15,10 +15,11 @@ import (
 )
 
 // Tree is a desired value that names only the fields we own, in the target's own vocabulary: a map, a
-// list, a scalar, a secret or an encoded tree; the zero Tree is null. A Tree never changes once it is
-// made, so that many objects may share one. It is small, because a fleet has millions of them.
+// list, a scalar, a secret, a sealed text or an encoded tree; the zero Tree is null. A Tree never
+// changes once it is made, so that many objects may share one. It is small, because a fleet has
+// millions of them.
 type Tree struct {
-	node   any // nil, string, bool, int64, float64, []Field, []Tree, SecretRef, or Encoded
+	node   any // nil, string, bool, int64, float64, []Field, []Tree, SecretRef, *sealed, or Encoded
 	origin *Origin
 }
 
@@ -47,6 +48,10 @@ type SecretRef struct {
 func (r SecretRef) String() string {
 	return fmt.Sprintf("secret %s/%s[%s]", r.Namespace, r.Name, r.Key)
 }
+
+// sealed is what Seal keeps. It lies behind a pointer, so that nothing that prints a tree by accident
+// follows it there.
+type sealed struct{ text string }
 
 // Encoding is how an encoded tree is written at the wire.
 type Encoding string
@@ -84,6 +89,10 @@ func List(items []Tree, origin Origin) Tree { return Tree{items, of(origin)} }
 // Secret stands for a value that is read only when it is sent, and never printed.
 func Secret(ref SecretRef, origin Origin) Tree { return Tree{ref, &origin} }
 
+// Seal is a text that is compared and sent as it is, and shown nowhere: what a chart writes into a
+// Secret. No digest of it is shown or remembered either, since a weak secret is guessed from that.
+func Seal(text string, origin Origin) Tree { return Tree{&sealed{text}, &origin} }
+
 // Encode is a tree inside a string.
 func Encode(as Encoding, t Tree) Tree { return Tree{Encoded{as, t}, nil} }
 
@@ -105,7 +114,7 @@ func (t Tree) Origin() Origin {
 // Value is a string, bool, int64 or float64, and nil for whatever is no scalar.
 func (t Tree) Value() any {
 	switch t.node.(type) {
-	case []Field, []Tree, SecretRef, Encoded:
+	case []Field, []Tree, SecretRef, *sealed, Encoded:
 		return nil
 	}
 	return t.node
@@ -137,6 +146,15 @@ func (t Tree) Field(key string) (value Tree, ok bool) {
 func (t Tree) Secret() (ref SecretRef, ok bool) {
 	ref, ok = t.node.(SecretRef)
 	return ref, ok
+}
+
+// Sealed is the text that t keeps; ok is false if t keeps none.
+func (t Tree) Sealed() (text string, ok bool) {
+	kept, ok := t.node.(*sealed)
+	if !ok {
+		return "", false
+	}
+	return kept.text, true
 }
 
 // Encoded is the tree inside the string; ok is false if t is no encoded tree.
@@ -207,7 +225,8 @@ func fromPlain(value any, origin *Origin) Tree {
 	return Tree{Scalar(value), origin}
 }
 
-// IsLeaf reports whether t has nothing below it: a scalar, a secret, or an empty map or list.
+// IsLeaf reports whether t has nothing below it: a scalar, a secret, a sealed text, or an empty map or
+// list.
 func (t Tree) IsLeaf() bool {
 	switch n := t.node.(type) {
 	case []Field:
@@ -275,11 +294,13 @@ func (t Tree) Get(at Path) (Tree, bool) {
 }
 
 // Plain is the tree as the target wants it, in maps, slices and scalars: encoded trees as strings,
-// secrets as resolve gives them. Errors are resolve's.
+// secrets as resolve gives them, sealed texts as they are. Errors are resolve's.
 func (t Tree) Plain(resolve func(SecretRef) (string, error)) (any, error) {
 	switch n := t.node.(type) {
 	case SecretRef:
 		return resolve(n)
+	case *sealed:
+		return n.text, nil
 	case Encoded:
 		inner, err := n.Tree.Plain(resolve)
 		if err != nil {
@@ -314,12 +335,15 @@ func (t Tree) Plain(resolve func(SecretRef) (string, error)) (any, error) {
 	return t.node, nil
 }
 
-// Masked is the tree in maps, slices and scalars with each secret's name in place of its value and
-// encoded trees left open: what may be printed and compared by eye.
+// Masked is the tree in maps, slices and scalars with each secret's name in place of its value, no
+// more than a word in place of a sealed text, and encoded trees left open: what may be printed and
+// compared by eye.
 func (t Tree) Masked() any {
 	switch n := t.node.(type) {
 	case SecretRef:
 		return "(" + n.String() + ")"
+	case *sealed:
+		return "(secret)"
 	case Encoded:
 		return n.Tree.Masked()
 	case []Field:
@@ -339,7 +363,7 @@ func (t Tree) Masked() any {
 }
 
 // Digest identifies the value, not its origins: equal trees have equal digests on every machine. Of
-// a secret it covers the reference only.
+// a secret it covers the reference only, of a sealed text only that it is there.
 func (t Tree) Digest() string {
 	text, err := json.Marshal(t.Masked()) // json sorts map keys
 	if err != nil {

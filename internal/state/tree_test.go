@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 
@@ -144,5 +145,40 @@ func TestFromPlainComesBack(t *testing.T) {
 	require.Equal(t, plain, back)
 	for path, leaf := range tree.Leaves() {
 		require.Equal(t, anywhere, leaf.Origin(), path)
+	}
+}
+
+// A sealed text reaches the wire and nothing else: not what is printed on purpose, nor what is printed
+// by accident, nor a digest from which it could be guessed.
+func TestSealedTextsGoNowhereElse(t *testing.T) {
+	const leak = "hunter2"
+	sealed := func(text string) Tree {
+		return Map(map[string]Tree{"values": Encode(YAML, Map(map[string]Tree{"password": Seal(text, anywhere)}, Origin{}))}, Origin{})
+	}
+	tree := sealed(leak)
+	leaf, ok := tree.Get(Path{"values", "password"})
+	require.True(t, ok)
+	text, ok := leaf.Sealed()
+	require.True(t, ok)
+	require.Equal(t, leak, text)
+	_, ok = Leaf(leak, anywhere).Sealed()
+	require.False(t, ok)
+	plain, err := tree.Plain(unresolved)
+	require.NoError(t, err)
+	require.Equal(t, map[string]any{"values": "password: hunter2\n"}, plain)
+
+	require.Equal(t, map[string]any{"values": map[string]any{"password": "(secret)"}}, tree.Masked())
+	require.Equal(t, sealed("another").Digest(), tree.Digest())
+	require.NotEqual(t, sealed("").Digest(), Map(map[string]Tree{"values": Encode(YAML, Map(nil, Origin{}))}, Origin{}).Digest())
+	encoded, err := json.Marshal(tree)
+	require.NoError(t, err)
+	for path, leaf := range tree.Leaves() {
+		require.Equal(t, "values.password", path.String())
+		require.Equal(t, anywhere, leaf.Origin())
+		require.Nil(t, leaf.Value())
+	}
+	o := Object{Tree: tree}
+	for _, shown := range []string{string(encoded), fmt.Sprint(tree), fmt.Sprintf("%+v", tree), fmt.Sprintf("%#v", o), fmt.Sprintf("%v", &o)} {
+		require.NotContains(t, shown, leak)
 	}
 }
