@@ -191,17 +191,21 @@ func (o *opener) hosts(f *fleet.Fleet) (*kubernetes.Cluster, error) {
 	return o.controlPlane, o.err
 }
 
+// trust is the transport for a server whose certificate is treated so: "verify" or "any".
+func (o *opener) trust(certificate string) *http.Transport {
+	if certificate == "any" {
+		return o.trusting
+	}
+	return o.transport
+}
+
 func (o *opener) bmc(t state.Target, f *fleet.Fleet, hosts *kubernetes.Cluster) (target.Reader, error) {
 	m, ok := f.Machines[t.Name]
 	if !ok {
 		return nil, fmt.Errorf("%s is no longer in the fleet, so how to reach it is not known", t)
 	}
-	transport := o.transport
-	if m.BMC.Certificate == "any" {
-		transport = o.trusting
-	}
 	return redfish.New(t, redfish.Options{
-		Endpoint: m.BMC.Endpoint(), System: m.BMC.SystemPath(), Transport: transport,
+		Endpoint: m.BMC.Endpoint(), System: m.BMC.SystemPath(), Transport: o.trust(m.BMC.Certificate),
 		Credentials: login(hosts, f.Platform.Metal3.Namespace, m.BMC.Credentials),
 	}), nil
 }
@@ -222,11 +226,8 @@ func (o *opener) fabric(t state.Target, f *fleet.Fleet, hosts *kubernetes.Cluste
 	if !ok {
 		return nil, fmt.Errorf("%s is no longer in the fleet, so how to reach it is not known", t)
 	}
-	u, transport := site.UFMs[t.Name], o.transport
-	if u.Certificate == "any" {
-		transport = o.trusting
-	}
-	return ufm.New(t, ufm.Options{URL: u.URL, Transport: transport, Credentials: login(hosts, f.Platform.Namespace, u.Credentials)})
+	u := site.UFMs[t.Name]
+	return ufm.New(t, ufm.Options{URL: u.URL, Transport: o.trust(u.Certificate), Credentials: login(hosts, f.Platform.Namespace, u.Credentials)})
 }
 
 // tenant opens a tenant's cluster by the kubeconfig that Platform publishes for it.

@@ -14,7 +14,7 @@ const (
 	breakerLongest  = time.Minute
 )
 
-// ErrTripped: the request was not sent, since the last ones got no answer.
+// ErrTripped says that a request was not sent, since the last ones got no answer.
 var ErrTripped = errors.New("not sent, the last requests got no answer")
 
 // Breaker keeps a system that does not answer from costing every caller a time-out: after some failures

@@ -73,6 +73,11 @@ func (m *Manager) look(ctx context.Context) (view, error) {
 		if err != nil || v[pkey] != nil {
 			return nil, fmt.Errorf("list the partitions: %w: %s is no key, or there twice", ErrUnreachable, text)
 		}
+		// That an empty partition has an empty list is our reading. Left out, it is not known who is in it,
+		// and a port that is would be taken for free.
+		if wire.GUIDs == nil && pkey != DefaultPKey {
+			return nil, fmt.Errorf("list the partitions: %w: it does not tell who is in %s", ErrUnreachable, text)
+		}
 		v[pkey] = wire.normal()
 	}
 	for text, wire := range qos {

@@ -75,7 +75,7 @@ var mutants = []mutant{
 		try:   makes(acme),
 	},
 	{
-		rule: simulate.UFMListBothFlags, habit: "asks for all in one list", caught: "does not read back so", setup: []state.Object{acme},
+		rule: simulate.UFMListBothFlags, habit: "asks for all in one list", caught: "it does not tell who is in", setup: []state.Object{acme},
 		spoil: func(s *spoiler) {
 			s.request = func(r *http.Request) {
 				if r.Method == http.MethodGet {

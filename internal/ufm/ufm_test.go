@@ -178,7 +178,7 @@ func TestUnsoundChangesAreRefused(t *testing.T) {
 // A list that cannot be read whole leaves all unknown: nobody can tell who is where.
 func TestHalfALookIsNone(t *testing.T) {
 	w := newWorld(t)
-	for _, answer := range []any{map[string]any{"0x1ab": nil}, map[string]any{"0x1AB": map[string]any{}, "0x1ab": map[string]any{}}, map[string]any{"x": map[string]any{}}, "no"} {
+	for _, answer := range []any{map[string]any{"0x1ab": nil}, map[string]any{"0x1ab": map[string]any{"partition": "x"}}, map[string]any{"0x1AB": map[string]any{"guids": []any{}}, "0x1ab": map[string]any{"guids": []any{}}}, map[string]any{"x": map[string]any{}}, "no"} {
 		m := w.client(through(func(next http.RoundTripper) http.RoundTripper {
 			return roundTrip(func(r *http.Request) (*http.Response, error) { return answered(r, answer), nil })
 		}))
