@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/fleet"
@@ -17,6 +18,7 @@ type componentKey struct{ stack, component, kubernetes string }
 // component is a rendered component.
 type component struct {
 	manifests []manifest
+	mu        sync.Mutex              // guards trees, since tenants are rendered at the same time
 	trees     map[state.ID]state.Tree // by address without the target: the same in every cluster
 	found     diag.List
 	made      reads // out of these files
@@ -345,6 +347,8 @@ func (in *install) namespaces(p part, ids []state.ID) map[string]state.ID {
 func (in *install) tree(done *component, m manifest, id state.ID, p part) state.Tree {
 	k := id
 	k.Target = state.Target{}
+	done.mu.Lock()
+	defer done.mu.Unlock()
 	if t, ok := done.trees[k]; ok {
 		return t
 	}
