@@ -201,7 +201,11 @@ func (r *Reconciler) remember(ctx context.Context, p plan.Plan, d Desired) error
 		case c.Want == nil && c.Live == nil, c.Want == nil && c.Owned != nil && kinds.Of(c.ID).Intrinsic:
 			m.disown(c.ID)
 		case c.Want != nil && c.Want.Mode == state.Own && c.Live != nil && !c.Live.Deleting && len(c.Fields) == 0:
-			m.own(r.ownedBy(*c.Want, c.Live.Remote, d))
+			o := r.ownedBy(*c.Want, c.Live.Remote, d)
+			if c.Owned == nil {
+				o.Commit = "" // it was there before we knew of it
+			}
+			m.own(o)
 		}
 	}
 	for t, m := range r.memory {

@@ -92,6 +92,16 @@ func TestLostMemoryWritesNothing(t *testing.T) {
 		}
 	}
 	require.Equal(t, before, x.count, x.tail())
+	memory := 0
+	for target := range x.kept.memory {
+		stored, err := x.r.Memory.Load(t.Context(), target)
+		require.NoError(t, err)
+		for _, o := range stored.Owned {
+			require.Empty(t, o.Commit, "nobody knows which commit %s came from", o.ID)
+			memory++
+		}
+	}
+	require.Positive(t, memory)
 }
 
 // An object that cannot be written does not stop the rest, nor for ever: when its target is back all is

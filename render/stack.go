@@ -18,7 +18,7 @@ type componentKey struct{ stack, component, kubernetes string }
 // component is a rendered component.
 type component struct {
 	manifests []manifest
-	treesMu   sync.Mutex              // tenants are rendered at once, and many have the same component
+	mu        sync.Mutex              // guards trees, since tenants are rendered at the same time
 	trees     map[state.ID]state.Tree // by address without the target: the same in every cluster
 	found     diag.List
 	made      reads // out of these files
@@ -347,11 +347,10 @@ func (in *install) namespaces(p part, ids []state.ID) map[string]state.ID {
 func (in *install) tree(done *component, m manifest, id state.ID, p part) state.Tree {
 	k := id
 	k.Target = state.Target{}
-	done.treesMu.Lock()
-	known, ok := done.trees[k]
-	done.treesMu.Unlock()
-	if ok {
-		return known
+	done.mu.Lock()
+	defer done.mu.Unlock()
+	if t, ok := done.trees[k]; ok {
+		return t
 	}
 	origin := state.Origin{Entity: "stack/" + in.stack.Name, Field: p.content, Note: m.file}
 	t := state.FromPlain(m.body, origin)
@@ -369,9 +368,6 @@ func (in *install) tree(done *component, m manifest, id state.ID, p part) state.
 	if id.Kind == "Secret" {
 		seal(body, origin)
 	}
-	made := state.Map(body, origin)
-	done.treesMu.Lock()
-	defer done.treesMu.Unlock()
-	done.trees[k] = made
-	return made
+	done.trees[k] = state.Map(body, origin)
+	return done.trees[k]
 }

@@ -44,11 +44,13 @@ func (c Chart) String() string {
 }
 
 // Charts keeps chart archives in a directory, each under its own digest: what is there once can be
-// read for ever without network. Only [Charts.Fetch] needs one, and no credentials: charts come from
-// public repositories, or from a mirror that asks for none.
+// read for ever without network. Only [Charts.Fetch] needs one.
 type Charts struct {
 	// Dir holds the archives; it is made when the first is fetched.
 	Dir string
+	// Credentials are those of repositories and registries that ask for some; nil: none does. A host is
+	// shown its own and no other's, and nothing in the open.
+	Credentials HostCredentials
 	// Transport carries https; nil is http.DefaultTransport.
 	Transport http.RoundTripper
 }
@@ -78,15 +80,23 @@ func (c Charts) Fetch(ctx context.Context, ch Chart) (digest string, err error) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, chartTimeout)
 	defer cancel()
-	var data []byte
-	var promised string
-	if host, ok := strings.CutPrefix(ch.Repository, "oci://"); ok {
-		data, promised, err = c.fromRegistry(ctx, host, ch)
-	} else {
-		data, promised, err = c.fromRepository(ctx, ch)
-	}
+	host, err := ch.host()
 	if err != nil {
 		return "", fmt.Errorf("fetching %s: %w", ch, err)
+	}
+	l, err := c.login(ctx, host)
+	if err != nil {
+		return "", fmt.Errorf("fetching %s: %w", ch, err)
+	}
+	var data []byte
+	var promised string
+	if where, ok := strings.CutPrefix(ch.Repository, "oci://"); ok {
+		data, promised, err = c.fromRegistry(ctx, l, where, ch)
+	} else {
+		data, promised, err = c.fromRepository(ctx, l, ch)
+	}
+	if err != nil {
+		return "", fmt.Errorf("fetching %s: %w", ch, l.hide(err))
 	}
 	sum := sha256.Sum256(data)
 	digest = "sha256:" + hex.EncodeToString(sum[:])
@@ -120,12 +130,12 @@ func (c Charts) keep(digest string, data []byte) error {
 }
 
 // fromRepository fetches an archive from where a Helm repository's index says that it is.
-func (c Charts) fromRepository(ctx context.Context, ch Chart) (data []byte, promised string, err error) {
+func (c Charts) fromRepository(ctx context.Context, l login, ch Chart) (data []byte, promised string, err error) {
 	base, err := url.Parse(strings.TrimSuffix(ch.Repository, "/") + "/")
 	if err != nil {
 		return nil, "", err
 	}
-	text, err := c.get(ctx, base.JoinPath("index.yaml"), maxIndex)
+	text, err := c.get(ctx, l, base.JoinPath("index.yaml"), maxIndex)
 	if err != nil {
 		return nil, "", fmt.Errorf("its repository's index: %w", err)
 	}
@@ -149,18 +159,18 @@ func (c Charts) fromRepository(ctx context.Context, ch Chart) (data []byte, prom
 		if e.Digest != "" {
 			promised = "sha256:" + strings.TrimPrefix(e.Digest, "sha256:")
 		}
-		data, err = c.get(ctx, at, maxChart)
+		data, err = c.get(ctx, l, at, maxChart)
 		return data, promised, err
 	}
 	return nil, "", fmt.Errorf("its repository's index does not have it: %w", ErrChartNotFound)
 }
 
-func (c Charts) get(ctx context.Context, at *url.URL, most int64) ([]byte, error) {
+func (c Charts) get(ctx context.Context, l login, at *url.URL, most int64) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := (&http.Client{Transport: c.secure()}).Do(req)
+	resp, err := (&http.Client{Transport: c.secure(l.send)}).Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
@@ -198,9 +208,9 @@ const contentOfChart = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 
 // fromRegistry fetches an archive from an OCI registry: by its digest if that is known, else by what
 // the tag with the version leads to.
-func (c Charts) fromRegistry(ctx context.Context, where string, ch Chart) (data []byte, promised string, err error) {
+func (c Charts) fromRegistry(ctx context.Context, l login, where string, ch Chart) (data []byte, promised string, err error) {
 	host, repository, _ := strings.Cut(strings.TrimSuffix(where, "/")+"/"+ch.Name, "/")
-	registry, err := ociclient.New(host, &ociclient.Options{Transport: ociauth.NewStdTransport(ociauth.StdTransportParams{Transport: c.secure()})})
+	registry, err := ociclient.New(host, &ociclient.Options{Transport: ociauth.NewStdTransport(ociauth.StdTransportParams{Config: l, Transport: c.secure(l.confine)})})
 	if err != nil {
 		return nil, "", err
 	}
@@ -261,13 +271,14 @@ func ociError(err error) error {
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
-// secure sends nothing but https, wherever a redirect leads, and reads no endless answer.
-func (c Charts) secure() http.RoundTripper {
+// secure sends nothing but https, wherever a redirect leads, and reads no endless answer. What passes is
+// handed to within.
+func (c Charts) secure(within func(http.RoundTripper) http.RoundTripper) http.RoundTripper {
 	next := c.Transport
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	return onlyHTTPS{boundedTransport{next, maxIndex + 1}}
+	return onlyHTTPS{within(boundedTransport{next, maxIndex + 1})}
 }
 
 type onlyHTTPS struct{ next http.RoundTripper }

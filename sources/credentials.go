@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strconv"
+	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
@@ -45,7 +47,7 @@ func (c Credentials) secrets() []string {
 	var forms []string
 	if c.Password != "" {
 		pair := base64.StdEncoding.EncodeToString([]byte(c.Username + ":" + c.Password))
-		forms = append(forms, pair, url.QueryEscape(c.Password), c.Password)
+		forms = append(forms, pair, url.QueryEscape(c.Password), url.PathEscape(c.Password), strings.Trim(strconv.Quote(c.Password), `"`), c.Password)
 	}
 	if c.Token != "" {
 		forms = append(forms, url.QueryEscape(c.Token), c.Token)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -27,6 +28,9 @@ type chartStore struct {
 // charts is the chart store, offline; with no cache directory it has nothing and keeps nothing.
 func (g *globals) charts() chartStore {
 	s := chartStore{say: g.say}
+	if file := os.Getenv("MILLWRIGHT_CHART_CREDENTIALS"); file != "" {
+		s.Credentials = sources.CredentialsFile(file)
+	}
 	if g.cacheDir != "" {
 		s.Dir = filepath.Join(g.cacheDir, "charts")
 	}
@@ -86,6 +90,11 @@ func newCharts(g *globals) *cobra.Command {
 		Long: `Charts fetches each chart of the catalogue entries that is not at hand yet, so that the fleet can be
 rendered without network, and prints its digest. A digest that the fleet does not have yet belongs
 beside the version: look at what was fetched first, since from then on it is what runs.
+
+A repository or registry that asks for a password gets that of its host from the file that
+MILLWRIGHT_CHART_CREDENTIALS names, in the form of Docker's config.json: as helm registry login writes
+it, and pull secrets have it. Plan, apply and the agent fetch charts in the same way. A fleet names no
+password, so that none can be sent where a fleet says.
 ` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

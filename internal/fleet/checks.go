@@ -67,6 +67,7 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS, known *register) diag.List
 	c.partitions()
 	c.portGUIDs()
 	c.queues()
+	c.rings()
 	return c.list(ctx)
 }
 

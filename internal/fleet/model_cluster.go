@@ -5,6 +5,7 @@ type Cluster struct {
 	Kubernetes   string                      `json:"kubernetes"` // "v1.35.2"
 	Nodes        string                      `json:"nodes"`      // NodesPrivate or NodesShared
 	Stack        string                      `json:"stack,omitempty"`
+	Ring         string                      `json:"ring,omitempty"` // of the stack's rings; empty: the last
 	Storage      map[string]*StorageClass    `json:"storage"`
 	Segment      string                      `json:"segment,omitempty"` // empty with shared nodes
 	Retired      bool                        `json:"retired"`           // being taken down

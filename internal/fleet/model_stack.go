@@ -13,6 +13,15 @@ type Stack struct {
 	Components   map[string]*Component `json:"component"`
 	Certified    *Certification        `json:"certified,omitempty"`
 	TenantFields []TenantFields        `json:"tenantFields"`
+	Rings        []string              `json:"rings"` // first to last; empty: all clusters at once
+}
+
+// Ring is the place of a cluster in the stack's rings, the last where it names none.
+func (s *Stack) Ring(c *Cluster) int {
+	if i := slices.Index(s.Rings, c.Ring); i >= 0 {
+		return i
+	}
+	return len(s.Rings) - 1
 }
 
 // Component is one part of a stack that lies in the fleet repository.

@@ -41,6 +41,7 @@ func Apply(p *plan.Plan, in Input) {
 	each(p, in.drift)
 	each(p, in.fight)
 	in.deletionQuota(p)
+	in.rings(p)
 	in.resets(p)
 	in.reboots(p)
 }

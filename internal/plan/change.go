@@ -96,7 +96,7 @@ type Field struct {
 type Hold struct {
 	// By is the guard's name: isolation, protected, unmarked, deletion-quota, reboot-budget, reset,
 	// observe-only, floor, maintenance, drift-policy, fight, conflict, retire-first, replace, memory, cycle,
-	// second-look.
+	// ring, second-look.
 	By string `json:"by"`
 	// Why is one sentence; Until says what in Git (or in the world) releases it.
 	Why   string `json:"why"`

@@ -105,7 +105,8 @@ type Owned struct {
 	// Fields are the paths that were applied, sorted: what we may correct by force, and what is
 	// released when Git drops it.
 	Fields []string `json:"fields,omitempty"`
-	// Commit and Renderer say what the digest came from, to tell a commit's change from an upgrade's.
+	// Commit and Renderer say what the digest came from, to tell a commit's change from an upgrade's. Of
+	// what was found as it is wanted, nobody knows the commit.
 	Commit   string `json:"commit"`
 	Renderer string `json:"renderer"`
 	After    []Edge `json:"after,omitempty"`
