@@ -47,7 +47,7 @@ func TestExample(t *testing.T) {
 	}
 	require.Equal(t, map[string]int{"h100-8x": 10, "l40s-4x": 6, "control-1u": 3}, classes)
 	require.Len(t, racks, 2)
-	require.Len(t, f.Pools(), 2)
+	require.Len(t, f.Pools(), 3)
 	require.Equal(t, []string{"gpu-001", "gpu-002", "gpu-006", "gpu-007"}, f.Members("acme", "train"))
 
 	pool, ok := f.PoolOf("gpu-006")
