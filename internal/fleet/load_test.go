@@ -54,7 +54,7 @@ func TestExample(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, "acme.train.h100", pool.Label())
 	require.Equal(t, "acme-train-h100", pool.NodeType())
-	require.Equal(t, "ubuntu-noble-gpu", f.ImageOf(pool.Pool))
+	require.Equal(t, "ubuntu-noble-gpu", f.ImageOf(pool))
 	require.Equal(t, "10.20.1.1/24", f.Segments["acme-train"].GatewayCIDR())
 	require.Equal(t, "ufm-dc1", f.UFM(f.Segments["acme-train"]))
 	require.Empty(t, f.UFM(f.Segments["globex-serve"]))

@@ -170,7 +170,7 @@ func (p *Platform) release(ctx context.Context, claim *platformClaim, host *meta
 	if host != nil {
 		p.leave(ctx, claim.instance(), host.Name)
 		if host.Spec.Image != nil {
-			return p.change(ctx, host, map[string]any{"image": nil, "userData": nil, "networkData": nil, "online": false})
+			return p.change(ctx, host, map[string]any{"image": nil, "userData": nil, "networkData": nil, "online": host.Spec.DisablePowerOff})
 		}
 		if host.Status.Provisioning.State != "available" || host.Status.Provisioning.Image != nil {
 			return nil
