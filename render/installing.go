@@ -15,11 +15,11 @@ const (
 
 // installed puts into a node type's properties what its machines are installed with, beside the image.
 func (r *renderer) installed(p fleet.PoolRef, properties fields) {
-	tenant, class := source("tenant/"+p.Tenant), source("class/"+p.Pool.Class)
+	tenant, class := source("tenant/"+p.Tenant), source("class/"+p.Class)
 	if may := r.fleet.SSHKeys(p.Pool); len(may) > 0 {
 		properties["vcluster.com/ssh-keys"] = tenant.because(poolField(p, "sshKeys"), "with those that are everywhere", strings.Join(may, ","))
 	}
-	if name := r.fleet.NetworkData(p.Pool); name != "" {
+	if name := r.fleet.NetworkData(p); name != "" {
 		from, field := class, "networkData"
 		if p.Pool.NetworkData != "" {
 			from, field = tenant, poolField(p, "networkData")
@@ -35,7 +35,7 @@ func (r *renderer) installed(p fleet.PoolRef, properties fields) {
 func (r *renderer) installing() []state.ID {
 	configs, profiles, may := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, p := range r.fleet.Pools() {
-		configs[r.fleet.NetworkData(p.Pool)], configs[p.Pool.UserData], profiles[p.Pool.Profile] = true, true, true
+		configs[r.fleet.NetworkData(p)], configs[p.Pool.UserData], profiles[p.Pool.Profile] = true, true, true
 		for _, name := range r.fleet.SSHKeys(p.Pool) {
 			may[name] = true
 		}

@@ -130,15 +130,18 @@ func (r *renderer) machineInputs(name string) []any {
 	if !ok {
 		return nil
 	}
-	return []any{r.fleet.Tenants[p.Tenant], p.Pool, slices.Index(p.Machines, name)}
+	return []any{r.fleet.Tenants[p.Tenant], p.Pool, p.Class, slices.Index(p.Machines, name)}
 }
 
 // platformInputs are what the platform's unit is made of: the node types of all pools, which are their
-// tenants'.
+// tenants', and the classes of their machines, which may follow from these.
 func (r *renderer) platformInputs() []any {
 	inputs := []any{}
 	for _, t := range fleet.All(r.fleet.Tenants) {
 		inputs = append(inputs, t)
+	}
+	for _, p := range r.fleet.Pools() {
+		inputs = append(inputs, p.Class)
 	}
 	return inputs
 }

@@ -97,6 +97,10 @@ func (r *renderer) host(name string, m *fleet.Machine) {
 	if cl.Inspection == "disabled" {
 		spec["inspectionMode"] = class.of("inspection", cl.Inspection)
 	}
+	if cl.DisablePowerOff {
+		spec["disablePowerOff"] = class.of("disablePowerOff", true)
+		spec["online"] = class.because("disablePowerOff", "it may not be powered off, so it begins on", true)
+	}
 	if m.Description != "" {
 		spec["description"] = machine.of("description", m.Description)
 	}

@@ -39,6 +39,7 @@ func metal() *fleet.Fleet {
 		{Level: "0"},
 	}}
 	f.Classes["cp"].RAID = &fleet.RAID{Software: []fleet.SoftwareVolume{{Level: "1", Size: 100, PhysicalDisks: []fleet.DiskHints{{DeviceName: "/dev/sda"}, {DeviceName: "/dev/sdb"}}}}}
+	f.Classes["cp"].DisablePowerOff = true
 	soft := machine(8, "cp", fleet.ProvisioningMetal3)
 	f.Machines["soft-001"] = soft
 	m := f.Machines["gpu-001"]
@@ -107,6 +108,17 @@ func cleared() *fleet.Fleet {
 	f := metal()
 	f.Classes["h100-8x"].RAID = &fleet.RAID{Hardware: []fleet.HardwareVolume{}}
 	return f
+}
+
+// A pool that names no class has that of the machines allocated to it.
+func TestPoolsByLabelsAlone(t *testing.T) {
+	f := small()
+	for _, t := range f.Tenants {
+		for _, c := range t.Clusters {
+			c.Pools["h100"].Class, c.Pools["h100"].Selector = "", map[string]string{"example.com/leaf": "1"}
+		}
+	}
+	require.Equal(t, dump(mustRender(t, small(), render.Inputs{})), dump(mustRender(t, f, render.Inputs{})))
 }
 
 // Of an automatic pool no more is asked for than is allocated, and the floor is always there.

@@ -46,10 +46,10 @@ func (r *renderer) provider(images []state.ID) {
 }
 
 func (r *renderer) nodeType(p fleet.PoolRef) state.Tree {
-	tenant, class := source("tenant/"+p.Tenant), source("class/"+p.Pool.Class)
-	cl := r.fleet.Classes[p.Pool.Class]
+	tenant, class := source("tenant/"+p.Tenant), source("class/"+p.Class)
+	cl := r.fleet.Classes[p.Class]
 	properties := fields{}
-	if image := r.fleet.ImageOf(p.Pool); image != "" {
+	if image := r.fleet.ImageOf(p); image != "" {
 		properties["vcluster.com/os-image"] = class.of("image", image)
 		if p.Pool.Image != "" {
 			properties["vcluster.com/os-image"] = tenant.of(poolField(p, "image"), image)
@@ -83,7 +83,7 @@ func (r *renderer) nodeType(p fleet.PoolRef) state.Tree {
 func (r *renderer) images() []state.ID {
 	used := map[string]bool{}
 	for _, p := range r.fleet.Pools() {
-		used[r.fleet.ImageOf(p.Pool)] = true
+		used[r.fleet.ImageOf(p)] = true
 	}
 	var ids []state.ID
 	for name, image := range fleet.All(r.fleet.Images) {

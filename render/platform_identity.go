@@ -100,7 +100,7 @@ func (p provider) oidc(at, variable string, o *fleet.OIDC) state.Tree {
 	f := fields{
 		"issuerUrl":     p.s.of(at+".issuer", o.Issuer),
 		"clientId":      p.s.of(at+".clientID", o.ClientID),
-		"clientSecret":  p.s.because(secret, "the variable that holds it", "$"+variable),
+		"clientSecret":  p.s.because(at, "the variable that holds it", "$"+variable),
 		"redirectURI":   p.redirect("oidc"),
 		"usernameClaim": p.s.of(at+".usernameClaim", o.UsernameClaim),
 		"groupsClaim":   p.s.of(at+".groupsClaim", o.GroupsClaim),

@@ -33,7 +33,11 @@ func stage(ctx context.Context, dir, binary, example string) (_ *show, err error
 			s.close()
 		}
 	}()
-	say("Starting %d API servers, %d BMCs and a Netris controller. The API servers are real; the rest is simulated.", 1+len(f.Tenants), len(f.Machines))
+	servers := 1
+	for _, t := range f.Tenants {
+		servers += len(t.Clusters)
+	}
+	say("Starting %d API servers, %d BMCs and a Netris controller. The API servers are real; the rest is simulated.", servers, len(f.Machines))
 	if s.world, err = newWorld(ctx, f, dir, os.Stderr); err != nil {
 		return nil, err
 	}

@@ -71,6 +71,14 @@ func (g *globals) names(ctx context.Context, typed string) []string {
 		return nil
 	}
 	names := f.Entities()
+	for tenant, t := range f.Tenants {
+		for cluster := range t.Clusters {
+			names = append(names, "cluster/"+tenant+"/"+cluster)
+		}
+	}
+	for _, p := range f.Pools() {
+		names = append(names, p.Address())
+	}
 	system, _, begun := strings.Cut(typed, "/")
 	systems := []string{"kubernetes", "netris", "redfish", "ufm"}
 	if !begun || !slices.Contains(systems, system) || found.Err() != nil {

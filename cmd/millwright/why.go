@@ -105,16 +105,17 @@ func findObject(set state.Set, address string) (id state.ID, field string, found
 // whyEntity answers for something that a person wrote, or for a field of it.
 func whyEntity(ctx context.Context, want reconcile.Desired, address string) (view.Why, error) {
 	entity, field, _ := strings.Cut(address, ".")
-	if !slices.Contains(want.Fleet.Entities(), entity) {
+	in, above, there := writtenIn(want.Fleet, entity)
+	if !there {
 		return view.Why{}, unknown(want, entity)
 	}
 	path, err := state.ParsePath(field)
 	if err != nil {
 		return view.Why{}, err
 	}
-	queries := []fleet.Query{{Entity: entity, Path: field}}
+	queries := []fleet.Query{{Entity: in, Path: slices.Concat(above, path).String()}}
 	if len(path) > 0 {
-		queries = append(queries, fleet.Query{Entity: entity, Path: path[:len(path)-1].String()})
+		queries = append(queries, fleet.Query{Entity: in, Path: slices.Concat(above, path[:len(path)-1]).String()})
 	}
 	places, err := want.Fleet.LocateAll(ctx, queries)
 	if err != nil {
@@ -124,6 +125,27 @@ func whyEntity(ctx context.Context, want reconcile.Desired, address string) (vie
 		return view.Why{}, fmt.Errorf("%s has no field %s, or nothing sets it", entity, field)
 	}
 	return view.Why{Address: entity, Entity: entity, Leaves: []view.WhyLeaf{{Path: field, Places: placesOf(places[0])}}}, nil
+}
+
+// writtenIn is the entity that another stands in, and where: clusters and pools are written in their
+// tenant, all else stands for itself.
+func writtenIn(f *fleet.Fleet, entity string) (in string, at state.Path, there bool) {
+	words := strings.Split(entity, "/")
+	if len(words) < 3 {
+		return entity, nil, slices.Contains(f.Entities(), entity)
+	}
+	tenant := f.Tenants[words[1]]
+	if tenant == nil || tenant.Clusters[words[2]] == nil {
+		return "", nil, false
+	}
+	in, at = "tenant/"+words[1], state.Path{"cluster", words[2]}
+	switch pools := tenant.Clusters[words[2]].Pools; {
+	case words[0] == "cluster" && len(words) == 3:
+		return in, at, true
+	case words[0] == "pool" && len(words) == 4 && pools[words[3]] != nil:
+		return in, append(at, "pool", words[3]), true
+	}
+	return "", nil, false
 }
 
 // manyNames is how many addresses a suggestion lists.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -54,13 +55,16 @@ type change struct {
 // changes are those of fields that are not simply made longer (texts) or greater (numbers), by kind,
 // or by kind and value.
 var changes = map[string]change{
-	"allocation.acme.train.h100":   {old: `gpu-\d+`, new: "gpu-003"},
-	"allocation.globex.serve.l40s": {old: `gpu-\d+`, new: "gpu-013"},
+	"allocation.acme.train.h100":    {old: `gpu-\d+`, new: "gpu-004"},
+	"allocation.globex.serve.l40s":  {old: `gpu-\d+`, new: "gpu-013"},
+	"allocation.mercy.records.h100": {old: `gpu-\d+`, new: "gpu-004"},
 
-	"class.bootMode":                   {set: `"legacy"`},
-	"class.sanitise.cleaning":          {set: `"disabled"`},
-	"class.image":                      {old: `"[^"]*"`, new: `"spare"`},
-	"class.rootDeviceHints.rotational": {old: `false`, new: "true"},
+	"class.baseline.dell.firmware.bios": {old: `bios`, new: `"nic:NIC.1"`},
+	"class.baseline.dell.firmware.bmc":  {old: `bmc`, new: `"nic:NIC.1"`},
+	"class.bootMode":                    {set: `"legacy"`},
+	"class.sanitise.cleaning":           {set: `"disabled"`},
+	"class.image":                       {old: `"[^"]*"`, new: `"spare"`},
+	"class.rootDeviceHints.rotational":  {old: `false`, new: "true"},
 
 	"image.checksum":     {old: `"9`, new: `"8`},
 	"image.checksumType": {set: `"sha512"`},
@@ -69,18 +73,28 @@ var changes = map[string]change{
 	"machine.bmc.certificate": {set: `"any"`},
 	"machine.bmc.credentials": {old: `-bmc`, new: "-ipmi"},
 	"machine.bootMAC":         {old: `5c:ff:35`, new: "5c:ff:36", also: [][3]string{{"machines.cue", `"eth0", role: "north-south", mac: "5c:ff:35`, `"eth0", role: "north-south", mac: "5c:ff:36`}}},
-	"machine.class=h100-8x":   {old: `"h100-8x"`, new: `"h100-8x-spare"`, also: [][3]string{{"acme.cue", `"h100-8x"`, `"h100-8x-spare"`}}},
+	"machine.class=h100-8x":   {old: `"h100-8x"`, new: `"h100-8x-spare"`, also: [][3]string{{"tenants/", `"h100-8x"`, `"h100-8x-spare"`}}},
 	"machine.class=l40s-4x":   {old: `"l40s-4x"`, new: `"l40s-4x-spare"`, also: [][3]string{{"globex.cue", `"l40s-4x"`, `"l40s-4x-spare"`}}},
 	"machine.lifecycle":       {set: `"maintenance"`},
 	"machine.site": {old: `"dc1"`, new: `"dc2"`, also: [][3]string{
-		{"segments/", `site: "dc1"`, `site: "dc2"`}, {"sites/dc1.cue", `10\.10\.0\.0/16`, "10.11.0.0/16"}, {"sites/dc2.cue", `10\.11\.0\.0/16`, "10.10.0.0/16"}}},
+		{"segments/", `site: "dc1"`, `site: "dc2"`}, {"tenants/", `"dc1"`, `"dc2"`}, {"sites/dc1.cue", `10\.10\.0\.0/16`, "10.11.0.0/16"}, {"sites/dc2.cue", `10\.11\.0\.0/16`, "10.10.0.0/16"}}},
 
 	"platform.clusterRef":          {set: `"other"`},
 	"platform.dns":                 {old: `255\.53`, new: "255.63"},
 	"platform.metal3.namespace":    {set: `"other"`},
 	"platform.metal3.nodeProvider": {set: `"other"`},
+	"platform.namespace":           {set: `"other"`},
 	"platform.owner":               {set: `"other"`},
-	"platform.vcluster.version":    {old: `0\.36\.0`, new: "0.36.1"},
+
+	"platform.identity.oidc":                  {old: `oidc`, new: `_oidc`, only: true},
+	"platform.identity.oidc.clientSecret.key": {set: `"other"`},
+	"platform.identity.oidc.groupsClaim":      {set: `"roles"`},
+	"platform.identity.oidc.scopes":           {set: `["openid"]`},
+	"platform.identity.oidc.usernameClaim":    {set: `"sub"`},
+	"platform.identity.passwords":             {set: `true`},
+	"platform.mirror.registry":                {old: `/mirror`, new: ``},
+	"platform.mirror.upstreams":               {set: `["example.com"]`},
+	"platform.vcluster.version":               {old: `0\.36\.0`, new: "0.36.1"},
 
 	"segment.infiniband.pkey":    {set: `"0x12"`, only: true},
 	"segment.northSouth.dhcp":    {set: "false"},
@@ -97,7 +111,20 @@ var changes = map[string]change{
 
 	"tenant.access.others":                                  {set: `"edit"`},
 	"tenant.admins":                                         {old: `idp:`, new: "idp:x-"},
+	"tenant.audit":                                          {old: `audit: .*`, only: true},
+	"tenant.audit.level":                                    {set: `"Request"`},
+	"tenant.audit.retention.files":                          {set: `7`},
+	"tenant.audit.retention.megabytes":                      {set: `7`},
+	"tenant.audit.sink":                                     {old: `"file"`, new: `"stdout"`},
 	"tenant.cluster":                                        {old: `(?s)cluster: .*`, new: "}\n"},
+	"tenant.cluster=[]":                                     {old: `(?s)cluster: .*`, new: "cluster: spare: {" + spareCluster + "}\n}\n", set: "{spare: {" + spareCluster + "}}"},
+	"tenant.cluster.*.policies":                             {old: `policies: quota: .*`, new: `policies: limits: max: cpu: "8"`},
+	"tenant.cluster.*.pool.*.count=2":                       {old: `\d`, new: "1"},
+	"tenant.cluster.*.policies.networkPolicy":               {set: `false`},
+	"tenant.cluster.*.policies.publicEgress":                {set: `false`},
+	"tenant.cluster.*.pool.*.sshKeys":                       {set: `["spare"]`},
+	"tenant.cluster.*.sharedNodes.realNodes":                {set: `false`},
+	"tenant.cluster.*.sharedNodes.runtimeClass":             {set: `"other"`, only: true},
 	"tenant.cluster.*.controlPlane.replicas":                {old: `1`, new: "5", set: "5"},
 	"tenant.cluster.*.controlPlane.size":                    {set: `"large"`},
 	"tenant.cluster.*.controlPlane.store.type":              {set: `"deployed-etcd"`},
@@ -108,12 +135,15 @@ var changes = map[string]change{
 	"tenant.cluster.*.kubernetes":                           {old: `1\.35\.2`, new: "1.35.3"},
 	"tenant.cluster.*.networking.podCIDR":                   {set: `"10.250.0.0/16"`},
 	"tenant.cluster.*.networking.serviceCIDR":               {set: `"10.112.0.0/12"`},
-	"tenant.cluster.*.nodes":                                {set: `"shared"`, only: true},
+	"tenant.cluster.*.nodes":                                {old: `"shared"`, new: `"private"`, set: `"shared"`, only: true},
 	"tenant.cluster.*.pool.*.count":                         {old: `\d`, new: "2"},
 	"tenant.cluster.*.pool.*.taints.effect":                 {old: `NoSchedule`, new: "NoExecute"},
 	"tenant.cluster.*.pool.*.taints.key":                    {old: `nvidia`, new: "example"},
-	"tenant.cluster.*.segment":                              {old: `"(acme-train|globex-serve)"`, new: `"$1-spare"`},
+	"tenant.cluster.*.segment":                              {old: `"(acme-train|globex-serve|mercy-records)"`, new: `"$1-spare"`},
 }
+
+// spareCluster is a cluster with a machine, for a tenant that has none.
+const spareCluster = `kubernetes: "v1.35.2", stack: "isolated", segment: "acme-train-spare", pool: spare: {class: "h100-8x", count: 1}`
 
 // spares are what edited fields name instead; unused, they render to nothing.
 func spares(files fstest.MapFS) {
@@ -131,8 +161,9 @@ func spares(files fstest.MapFS) {
 		strings.Replace(between("hardware/classes.cue", `class: "h100-8x"`, "\n}\n")+"\n}\n", "h100-8x", "h100-8x-spare", 1)+
 		strings.Replace(between("hardware/classes.cue", `class: "l40s-4x"`, "\n}\n")+"\n}\n", "l40s-4x", "l40s-4x-spare", 1))
 	put("spare/images/images.cue", strings.Replace(text("hardware/images.cue"), `"ubuntu-noble-gpu"`, `"spare"`, 1))
+	put("platform/spare.cue", "package platform\n\nplatform: metal3: sshKey: spare: publicKey: \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f spare@example.com\"\n")
 	put("sites/dc2.cue", strings.NewReplacer("dc1:", "dc2:", "10.10.0.0/16", "10.11.0.0/16").Replace(text("sites/dc1.cue")))
-	for segment, net := range map[string]string{"acme-train": "10.20", "globex-serve": "10.21"} {
+	for segment, net := range map[string]string{"acme-train": "10.20", "globex-serve": "10.21", "mercy-records": "10.22"} {
 		put("segments/"+segment+"-spare.cue", strings.NewReplacer(segment, segment+"-spare", net, net+"0").Replace(text("segments/"+segment+".cue")))
 	}
 	put("stacks/components/spare/kustomization.yaml", "resources: [spare.yaml]\n")
@@ -245,7 +276,7 @@ func TestWhyIsTrue(t *testing.T) {
 			require.NoError(t, found.Err())
 			for _, l := range leaves {
 				now, there := after.values[l.key()]
-				require.False(t, there && now == l.value, "%s is still %v, though %s was said to make it so, and was changed", l.key(), l.value, pos)
+				require.False(t, there && reflect.DeepEqual(now, l.value), "%s is still %v, though %s was said to make it so, and was changed", l.key(), l.value, pos)
 			}
 		})
 	}
@@ -320,7 +351,7 @@ func set(t *testing.T, files fstest.MapFS, f *fleet.Fleet, field fleet.Query, va
 	for _, word := range strings.SplitN(field.Entity, "/", 2) {
 		text += fmt.Sprintf("%q: ", word)
 	}
-	text += strings.ReplaceAll(field.Path, ".", ": ") + ": " + value + "\n"
+	text += strings.ReplaceAll(regexp.MustCompile(`\[\d+\]$`).ReplaceAllString(field.Path, ""), ".", ": ") + ": " + value + "\n"
 	files[path.Join(path.Dir(beside), fmt.Sprintf("edit-%d.cue", n))] = &fstest.MapFile{Data: []byte(text)}
 }
 

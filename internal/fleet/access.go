@@ -29,6 +29,9 @@ func All[V any](m map[string]V) iter.Seq2[string, V] {
 type PoolRef struct {
 	Tenant, Cluster, Name string
 	Pool                  *Pool
+	// Class is that of the pool's machines: its own, else that of the first that is allocated to it.
+	// It is empty while nothing tells it.
+	Class string
 	// Machines are the names allocated to the pool, in the order in which they were given.
 	Machines []string
 }
@@ -67,7 +70,7 @@ func newIndex(f *Fleet) index {
 				ix.bySegment[c.Segment] = tn
 			}
 			for pn, p := range All(c.Pools) {
-				ref := PoolRef{Tenant: tn, Cluster: cn, Name: pn, Pool: p, Machines: f.Allocation[tn][cn][pn]}
+				ref := f.poolRef(tn, cn, pn, p)
 				for _, m := range ref.Machines {
 					if _, taken := ix.byMachine[m]; !taken {
 						ix.byMachine[m] = len(ix.pools)
@@ -78,6 +81,17 @@ func newIndex(f *Fleet) index {
 		}
 	}
 	return ix
+}
+
+// poolRef is a pool with what the fleet says of it elsewhere.
+func (f *Fleet) poolRef(tenant, cluster, name string, p *Pool) PoolRef {
+	ref := PoolRef{Tenant: tenant, Cluster: cluster, Name: name, Pool: p, Class: p.Class, Machines: f.Allocation[tenant][cluster][name]}
+	for _, n := range ref.Machines {
+		if m := f.Machines[n]; m != nil && ref.Class == "" {
+			ref.Class = m.Class
+		}
+	}
+	return ref
 }
 
 // Pools are all pools, ordered by tenant, cluster and name. The slice is shared: don't change it.
@@ -134,7 +148,12 @@ func (f *Fleet) UFM(s *Segment) string {
 }
 
 // ImageOf is the name of a pool's image: its own, else that of its class.
-func (f *Fleet) ImageOf(p *Pool) string { return cmp.Or(p.Image, f.Classes[p.Class].Image) }
+func (f *Fleet) ImageOf(p PoolRef) string {
+	if c := f.Classes[p.Class]; c != nil {
+		return cmp.Or(p.Pool.Image, c.Image)
+	}
+	return p.Pool.Image
+}
 
 // GatewayCIDR is the gateway with the subnet's prefix length, as Netris and Platform want it:
 // "10.20.1.1/24".

@@ -125,7 +125,7 @@ func (a *allocator) unfit(p PoolRef, name string) string {
 		return "it is " + m.Lifecycle
 	case m.Role != RoleWorker || m.Provisioning != ProvisioningMetal3:
 		return "it is no worker that Metal3 provisions"
-	case m.Class != p.Pool.Class:
+	case m.Class != p.Class && p.Class != "":
 		return "its class is " + m.Class
 	case m.Site != site:
 		return "it stands in " + m.Site
@@ -145,9 +145,12 @@ func (a *allocator) site(p PoolRef) string {
 
 // grow gives a pool what it lacks.
 func (a *allocator) grow(p PoolRef) error {
+	if p.Class == "" {
+		p.Class = a.class(p)
+	}
 	var free []*Machine
 	unproved := 0 // free, and not accepted yet
-	for _, m := range a.byClass[p.Pool.Class] {
+	for _, m := range a.byClass[p.Class] {
 		switch {
 		case m.Lifecycle != InService || a.unfit(p, m.Name) != "":
 		case len(a.f.Unrecorded(m)) > 0:
@@ -158,8 +161,12 @@ func (a *allocator) grow(p PoolRef) error {
 	}
 	address := p.Address()
 	if lack := p.Pool.Count - len(a.next[address]); lack > len(free) {
-		err := fmt.Errorf("%s wants %d machines of class %s and has %d: only %d more are free in site %s",
-			address, p.Pool.Count, p.Pool.Class, len(a.next[address]), len(free), a.site(p))
+		of := "of class " + p.Class
+		if p.Class == "" {
+			of = "with its labels"
+		}
+		err := fmt.Errorf("%s wants %d machines %s and has %d: only %d more are free in site %s",
+			address, p.Pool.Count, of, len(a.next[address]), len(free), a.site(p))
 		if unproved > 0 {
 			err = fmt.Errorf("%w; %d more have no record of what their class wants them to be accepted by", err, unproved)
 		}
@@ -175,6 +182,33 @@ func (a *allocator) grow(p PoolRef) error {
 			Why: a.why(p, m)})
 	}
 	return nil
+}
+
+// class chooses that of a pool of which only labels are said: of those with enough machines free the
+// cheapest, else the one with most, so that the error says how many are missing at the least.
+func (a *allocator) class(p PoolRef) string {
+	free := map[string]int{}
+	for _, class := range keys(a.byClass) {
+		for _, m := range a.byClass[class] {
+			if m.Lifecycle == InService && a.unfit(p, m.Name) == "" && len(a.f.Unrecorded(m)) == 0 && a.f.Classes[class] != nil {
+				free[class]++
+			}
+		}
+	}
+	return slices.MaxFunc(append(keys(free), ""), func(x, y string) int {
+		return cmp.Or(
+			cmp.Compare(min(free[x], p.Pool.Count), min(free[y], p.Pool.Count)),
+			-cmp.Compare(a.cost(x), a.cost(y)),
+			-cmp.Compare(x, y),
+		)
+	})
+}
+
+func (a *allocator) cost(class string) int {
+	if c := a.f.Classes[class]; c != nil {
+		return c.Cost
+	}
+	return 0
 }
 
 // domain is where a machine fails together with others, or is near to them: what its pool is spread

@@ -28,6 +28,7 @@ func yard(t *testing.T, pools, allocation string, machines ...string) *Fleet {
 	fsys["machines/machines.cue"] = &fstest.MapFile{Data: []byte(b.String())}
 	fsys["tenants/acme/acme.cue"] = &fstest.MapFile{Data: []byte("package tenants\n\nimport \"millwright.dev/fleet\"\n\ntenant: acme: fleet.#Tenant & {\n\tdisplayName: \"Acme\"\n\tadmins: [\"idp:x\"]\n\tcluster: train: {kubernetes: \"v1.35.2\", segment: \"a\"\n" + pools + "}\n}\n")}
 	fsys["allocation/allocation.cue"] = &fstest.MapFile{Data: []byte("package allocation\n\nimport \"millwright.dev/fleet\"\n\nallocation: fleet.#Allocation & {" + allocation + "}\n")}
+	fsys["common/cpu.cue"] = &fstest.MapFile{Data: []byte("package common\n\nimport \"millwright.dev/fleet\"\n\nclass: cpu: fleet.#Class & {cpus: 64, memory: 256, image: \"noble\", nics: class.gpu.nics}\n")}
 	f, list := Load(t.Context(), fsys, Options{})
 	for _, d := range list {
 		require.Equal(t, "MW203", d.Code, "%v", d)
@@ -92,6 +93,22 @@ func TestAllocate(t *testing.T) {
 			pools:    `pool: a: {class: "gpu", count: 1, selector: "example.com/leaf": "2"}`,
 			machines: []string{"m1 r1", `m2 r1 labels: "example.com/leaf": "2"`},
 			want:     "a: m2",
+		},
+		"by labels alone, all of one class": {
+			pools: `pool: a: {count: 2, selector: "example.com/leaf": "2"}`,
+			machines: []string{
+				`m1 r1 class: "cpu", labels: "example.com/leaf": "2"`, `m2 r1 labels: "example.com/leaf": "2"`,
+				"m3 r2", `m4 r2 labels: "example.com/leaf": "2"`, `m5 r2 labels: "example.com/leaf": "2"`,
+			},
+			want: "a: m4 m2",
+		},
+		"by labels alone, the class stays": {
+			pools: `pool: a: {count: 2, selector: "example.com/leaf": "2"}`, before: `acme: train: a: ["m1"]`,
+			machines: []string{
+				`m1 r1 class: "cpu", labels: "example.com/leaf": "2"`, `m2 r1 labels: "example.com/leaf": "2"`,
+				`m3 r1 labels: "example.com/leaf": "2"`, `m4 r2 class: "cpu", labels: "example.com/leaf": "2"`,
+			},
+			want: "a: m1 m4",
 		},
 		"what is gone is given back": {
 			pools: `pool: a: {class: "gpu", count: 1}`, before: `acme: train: {a: ["m9", "m2"], old: ["m1"]}`, machines: six,

@@ -165,12 +165,15 @@ func (c *checker) references() {
 			}
 			for pn, p := range All(k.Pools) {
 				in := joinPath("cluster", cn, "pool", pn)
-				mustExist(c, c.f.Classes, "class", p.Class, Query{e, in + ".class"})
-				switch class := c.f.Classes[p.Class]; {
+				if p.Class != "" {
+					mustExist(c, c.f.Classes, "class", p.Class, Query{e, in + ".class"})
+				}
+				name := c.f.poolRef(tn, cn, pn, p).Class
+				switch class := c.f.Classes[name]; {
 				case p.Image != "":
 					mustExist(c, c.f.Images, "image", p.Image, Query{e, in + ".image"})
 				case class != nil && class.Image == "":
-					c.report("MW201", Query{e, in}, fmt.Sprintf("pool %s has no image, and neither has its class %s", pn, p.Class),
+					c.report("MW201", Query{e, in}, fmt.Sprintf("pool %s has no image, and neither has its class %s", pn, name),
 						"give one of them an image: one is written to the machines' disks")
 				}
 			}

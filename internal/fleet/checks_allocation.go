@@ -63,8 +63,12 @@ func (c *checker) fits(tenant, cluster, pool string, p *Pool, name string, at fu
 	if m.Provisioning != ProvisioningMetal3 {
 		refuse("provisioning", "machines of pools are provisioned by Metal3", "nobody installs machine %s: its provisioning is %s", name, m.Provisioning)
 	}
-	if m.Class != p.Class {
-		refuse("class", "", "machine %s is of class %s, pool %s/%s/%s wants %s", name, m.Class, tenant, cluster, pool, p.Class)
+	switch class := c.f.poolRef(tenant, cluster, pool, p).Class; {
+	case m.Class == class:
+	case p.Class == "":
+		refuse("class", "name the class in the pool, or let `millwright allocate` choose anew", "machine %s is of class %s, and others of pool %s/%s/%s are of %s", name, m.Class, tenant, cluster, pool, class)
+	default:
+		refuse("class", "", "machine %s is of class %s, pool %s/%s/%s wants %s", name, m.Class, tenant, cluster, pool, class)
 	}
 	if s := c.f.Segments[c.f.Tenants[tenant].Clusters[cluster].Segment]; s != nil && m.Site != s.Site {
 		refuse("site", "", "machine %s stands in site %s, cluster %s.%s is in %s", name, m.Site, tenant, cluster, s.Site)
@@ -95,7 +99,11 @@ func (c *checker) counts() {
 		if have > p.Pool.Count {
 			hint = "`millwright allocate` takes the last ones back"
 		} else if free := len(c.f.candidates(p)); free < p.Pool.Count-have {
-			hint = fmt.Sprintf("%s free in its site that has class %s: lower count, add machines, or take some from another pool", only(free), p.Pool.Class)
+			has := "class " + p.Class
+			if p.Class == "" {
+				has = "its labels"
+			}
+			hint = fmt.Sprintf("%s free in its site that has %s: lower count, add machines, or take some from another pool", only(free), has)
 		}
 		var related []mention
 		if _, ok := c.f.source.homes["allocation"]; ok {
@@ -115,7 +123,7 @@ func (f *Fleet) candidates(p PoolRef) []*Machine {
 	var out []*Machine
 	for n, m := range All(f.Machines) {
 		if !taken[n] && m.Lifecycle == InService && m.Role == RoleWorker && m.Provisioning == ProvisioningMetal3 &&
-			m.Class == p.Pool.Class && m.Site == segment.Site && matches(m.Labels, p.Pool.Selector) {
+			(m.Class == p.Class || p.Class == "") && m.Site == segment.Site && matches(m.Labels, p.Pool.Selector) {
 			out = append(out, m)
 		}
 	}

@@ -160,8 +160,13 @@ func (c *checker) segments() {
 				users[k.Segment] = at
 			}
 			for pn, p := range All(k.Pools) {
-				if class := c.f.Classes[p.Class]; class != nil {
-					c.ports(k.Segment, s, p.Class, class, Query{e, joinPath("cluster", cn, "pool", pn, "class")})
+				field := "class"
+				if p.Class == "" {
+					field = "selector"
+				}
+				name := c.f.poolRef(tn, cn, pn, p).Class
+				if class := c.f.Classes[name]; class != nil {
+					c.ports(k.Segment, s, name, class, Query{e, joinPath("cluster", cn, "pool", pn, field)})
 				}
 			}
 		}

@@ -29,11 +29,13 @@ func (c *checker) pools() {
 				}
 				c.named(p, at)
 				c.floor(pn, p, cluster, at)
-				if class := c.f.Classes[p.Class]; class != nil {
+				ref := c.f.poolRef(tn, cn, pn, p)
+				c.classless(ref, at)
+				if class := c.f.Classes[ref.Class]; class != nil {
 					if s := c.f.Segments[cluster.Segment]; s != nil && (len(p.Selector) > 0 || p.Spread == PackLeaves) {
-						c.selects(p, class, s.Site, stock()[[2]string{p.Class, s.Site}], at)
+						c.selects(ref, class, s.Site, stock()[[2]string{ref.Class, s.Site}], at)
 					}
-					c.limits(p, class, at)
+					c.limits(ref, class, at)
 				}
 			}
 		}
@@ -62,7 +64,8 @@ func (c *checker) resources(name string, k *Class) {
 
 // limits: an automatic pool may want no more than its machines have together, and nothing that they
 // don't have.
-func (c *checker) limits(p *Pool, class *Class, at func(string) Query) {
+func (c *checker) limits(ref PoolRef, class *Class, at func(string) Query) {
+	p := ref.Pool
 	if p.Automatic == nil {
 		return
 	}
@@ -76,8 +79,8 @@ func (c *checker) limits(p *Pool, class *Class, at func(string) Query) {
 		}
 		each, has := class.Resources[resource]
 		if !has {
-			c.report("MW263", query, fmt.Sprintf("machines of class %s have no %s", p.Class, resource), "its resources are "+strings.Join(keys(class.Resources), ", "),
-				mention{Query{address("class", p.Class), ""}, "the class"})
+			c.report("MW263", query, fmt.Sprintf("machines of class %s have no %s", ref.Class, resource), "its resources are "+strings.Join(keys(class.Resources), ", "),
+				mention{Query{address("class", ref.Class), ""}, "the class"})
 			continue
 		}
 		if all := amount(each) * float64(p.Count); amount(limit) > all {
@@ -105,11 +108,12 @@ func (c *checker) floor(name string, p *Pool, cluster *Cluster, at func(string) 
 }
 
 // selects: there are machines such as the pool wants, and they say what it chooses by.
-func (c *checker) selects(p *Pool, class *Class, site string, stock []*Machine, at func(string) Query) {
+func (c *checker) selects(ref PoolRef, class *Class, site string, stock []*Machine, at func(string) Query) {
+	p := ref.Pool
 	fits := func(m *Machine) bool { return matches(m.Labels, p.Selector) }
 	if len(p.Selector) > 0 && len(stock) > 0 && !slices.ContainsFunc(stock, fits) {
-		c.report("MW263", at(".selector"), fmt.Sprintf("no machine of class %s in site %s bears all of these labels", p.Class, site), "machines have labels of their own: machine: \"...\": labels: {...}",
-			mention{Query{address("class", p.Class), ""}, "the class"})
+		c.report("MW263", at(".selector"), fmt.Sprintf("no machine of class %s in site %s bears all of these labels", ref.Class, site), "machines have labels of their own: machine: \"...\": labels: {...}",
+			mention{Query{address("class", ref.Class), ""}, "the class"})
 	}
 	if p.Spread != PackLeaves {
 		return
@@ -129,8 +133,8 @@ func (c *checker) selects(p *Pool, class *Class, site string, stock []*Machine, 
 			return
 		}
 	}
-	c.report("MW263", at(".spread"), fmt.Sprintf("the pool is packed by InfiniBand leaf, and class %s has no InfiniBand port", p.Class), "pack it by rack: spread: \"pack\"",
-		mention{Query{address("class", p.Class), ""}, "the class"})
+	c.report("MW263", at(".spread"), fmt.Sprintf("the pool is packed by InfiniBand leaf, and class %s has no InfiniBand port", ref.Class), "pack it by rack: spread: \"pack\"",
+		mention{Query{address("class", ref.Class), ""}, "the class"})
 }
 
 // units are what the suffix of a Kubernetes quantity multiplies by.

@@ -91,15 +91,16 @@ func (c clusterCheck) quota(name string, q *Queue) {
 			some = true
 			continue
 		}
-		class := c.f.Classes[p.Class]
+		of := c.classOf(pn)
+		class := c.f.Classes[of]
 		if class == nil {
 			return // told elsewhere
 		}
 		for resource, a := range All(amounts) {
 			some = some || amount(a) > 0
 			if _, has := class.Resources[resource]; !has {
-				c.report("MW291", c.at("queue", name, "quota", pn, resource), fmt.Sprintf("machines of class %s have no %s", p.Class, resource), hintNames("its resources are", keys(class.Resources)),
-					mention{Query{address("class", p.Class), ""}, "the class"})
+				c.report("MW291", c.at("queue", name, "quota", pn, resource), fmt.Sprintf("machines of class %s have no %s", of, resource), hintNames("its resources are", keys(class.Resources)),
+					mention{Query{address("class", of), ""}, "the class"})
 			}
 		}
 	}
@@ -126,7 +127,7 @@ const slightly = 1 + 1e-9
 // guarantees: the queues of a cluster are together promised no more than its pools have.
 func (c clusterCheck) guarantees() {
 	for pn, p := range All(c.Pools) {
-		class := c.f.Classes[p.Class]
+		class := c.f.Classes[c.classOf(pn)]
 		if class == nil {
 			continue
 		}
@@ -159,8 +160,8 @@ func (k *Class) usable(machines int) map[string]float64 {
 func (c clusterCheck) namespaceQuotas() {
 	has := map[string]float64{"cpu": 0, "memory": 0, "nvidia.com/gpu": 0}
 	machines := 0
-	for _, p := range c.Pools {
-		if class := c.f.Classes[p.Class]; class != nil {
+	for pn, p := range c.Pools {
+		if class := c.f.Classes[c.classOf(pn)]; class != nil {
 			machines += p.Count
 			for resource, n := range class.usable(p.Count) {
 				has[resource] += n

@@ -14,7 +14,7 @@ func (c *checker) clusterStacks() {
 			if s == nil {
 				s = &Stack{} // none, or missing and said so
 			}
-			in := onCluster{checker: c, stack: s, cluster: k, entity: address("tenant", tn), path: []string{"cluster", cn}}
+			in := onCluster{checker: c, stack: s, cluster: k, tenant: tn, name: cn, entity: address("tenant", tn), path: []string{"cluster", cn}}
 			in.certified()
 			in.builtIns()
 			in.storageClasses()
@@ -28,6 +28,8 @@ type onCluster struct {
 	*checker
 	stack   *Stack
 	cluster *Cluster
+	tenant  string
+	name    string // of the cluster
 	entity  string
 	path    []string
 }
@@ -123,24 +125,25 @@ func (c onCluster) machines() {
 	needs := []struct{ entry, software string }{{"longhorn", SoftwareISCSI}, {"longhorn", SoftwareNFS}, {"weka", SoftwareWeka}}
 	withDisks := 0
 	for pn, p := range All(c.cluster.Pools) {
-		class := c.f.Classes[p.Class]
+		ref := c.f.poolRef(c.tenant, c.name, pn, p)
+		class := c.f.Classes[ref.Class]
 		if class == nil {
 			continue
 		}
 		if class.SpareDisks > 0 {
 			withDisks += p.Count
 		}
-		image := c.f.Images[c.f.ImageOf(p)]
+		image := c.f.Images[c.f.ImageOf(ref)]
 		if image == nil {
 			continue
 		}
 		for _, n := range needs {
 			if c.stack.Catalogue[n.entry] != nil && !slices.Contains(image.Software, n.software) {
-				c.report("MW236", c.at("pool", pn), fmt.Sprintf("%s needs the software %s on every node, and image %s of pool %s does not have it", n.entry, n.software, c.f.ImageOf(p), pn),
+				c.report("MW236", c.at("pool", pn), fmt.Sprintf("%s needs the software %s on every node, and image %s of pool %s does not have it", n.entry, n.software, c.f.ImageOf(ref), pn),
 					fmt.Sprintf("use an image that has it; if this one does, say so: software: [%q]", n.software), mention{c.stackAt("catalogue", n.entry), n.entry})
 			}
 		}
-		c.driver(pn, p, class, image)
+		c.driver(ref, class, image)
 	}
 	if ceph := c.stack.Catalogue["rook-ceph-cluster"]; ceph != nil {
 		monitors, _ := valueAt(ceph.Values, "cephClusterSpec", "mon", "count").(int64)
@@ -152,13 +155,13 @@ func (c onCluster) machines() {
 }
 
 // driver: exactly one of image and GPU Operator brings the driver of a pool with GPUs.
-func (c onCluster) driver(pool string, p *Pool, class *Class, image *Image) {
+func (c onCluster) driver(p PoolRef, class *Class, image *Image) {
 	operator := c.stack.Catalogue["gpu-operator"]
 	if operator == nil || class.GPUs == nil {
 		return
 	}
 	inImage, installs := slices.Contains(image.Software, SoftwareDriver), switchedOn(operator.Values, "driver", "enabled")
-	switch name := c.f.ImageOf(p); {
+	switch name, pool := c.f.ImageOf(p), p.Name; {
 	case inImage && installs:
 		c.report("MW236", c.at("pool", pool), fmt.Sprintf("image %s of pool %s has the GPU driver, and gpu-operator installs another", name, pool),
 			"write values: driver: enabled: false in the stack", mention{c.stackAt("catalogue", "gpu-operator"), "the operator"})

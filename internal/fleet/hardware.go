@@ -1,6 +1,9 @@
 package fleet
 
-import "maps"
+import (
+	"cmp"
+	"maps"
+)
 
 // Baseline is what firmware and BIOS of a machine's vendor ought to be in its class; nil if the class
 // says nothing of it.
@@ -65,9 +68,9 @@ func (f *Fleet) SSHKeys(p *Pool) []string {
 
 // NetworkData is the name of the template of a pool's network configuration: its own, else that of
 // its class; empty if neither says one.
-func (f *Fleet) NetworkData(p *Pool) string {
-	if p.NetworkData != "" {
-		return p.NetworkData
+func (f *Fleet) NetworkData(p PoolRef) string {
+	if c := f.Classes[p.Class]; c != nil {
+		return cmp.Or(p.Pool.NetworkData, c.NetworkData)
 	}
-	return f.Classes[p.Class].NetworkData
+	return p.Pool.NetworkData
 }

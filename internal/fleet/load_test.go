@@ -47,14 +47,14 @@ func TestExample(t *testing.T) {
 	}
 	require.Equal(t, map[string]int{"h100-8x": 10, "l40s-4x": 6, "control-1u": 3}, classes)
 	require.Len(t, racks, 2)
-	require.Len(t, f.Pools(), 2)
+	require.Len(t, f.Pools(), 3)
 	require.Equal(t, []string{"gpu-001", "gpu-002", "gpu-006", "gpu-007"}, f.Members("acme", "train"))
 
 	pool, ok := f.PoolOf("gpu-006")
 	require.True(t, ok)
 	require.Equal(t, "acme.train.h100", pool.Label())
 	require.Equal(t, "acme-train-h100", pool.NodeType())
-	require.Equal(t, "ubuntu-noble-gpu", f.ImageOf(pool.Pool))
+	require.Equal(t, "ubuntu-noble-gpu", f.ImageOf(pool))
 	require.Equal(t, "10.20.1.1/24", f.Segments["acme-train"].GatewayCIDR())
 	require.Equal(t, "ufm-dc1", f.UFM(f.Segments["acme-train"]))
 	require.Empty(t, f.UFM(f.Segments["globex-serve"]))

@@ -15,6 +15,7 @@ type Class struct {
 	Updates         Updates              `json:"updates"`
 	RAID            *RAID                `json:"raid,omitempty"`
 	Inspection      string               `json:"inspection"` // "agent" or "disabled"
+	DisablePowerOff bool                 `json:"disablePowerOff"`
 	BootMode        string               `json:"bootMode"`
 	RootDeviceHints *DiskHints           `json:"rootDeviceHints,omitempty"`
 	SpareDisks      int                  `json:"spareDisks"` // of one machine

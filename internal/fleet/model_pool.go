@@ -2,8 +2,8 @@ package fleet
 
 // Pool is a number of machines that serve one cluster; schema/pool.cue documents the fields.
 type Pool struct {
-	Class       string            `json:"class"`
-	Selector    map[string]string `json:"selector"` // machine labels that must match
+	Class       string            `json:"class,omitempty"` // see PoolRef.Class
+	Selector    map[string]string `json:"selector"`        // machine labels that must match
 	Count       int               `json:"count"`
 	Floor       int               `json:"floor"`
 	Automatic   *Automatic        `json:"automatic,omitempty"`

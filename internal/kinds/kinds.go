@@ -78,6 +78,9 @@ type Table struct {
 	Keys map[string]string
 	// Sets are lists whose order means nothing.
 	Sets []string
+	// Blank are lists that a controller makes empty, for others to fill. As long as one is empty, to fill
+	// it takes nothing from the controller, though it counts as the list's owner.
+	Blank []string
 	// Sensitive fields are compared and never printed.
 	Sensitive []string
 	// Removed is what deleting (or releasing, where that takes effect) the object costs.

@@ -51,6 +51,7 @@ var tables = map[string]Table{
 		Intrinsic: true,
 		Release:   Leave,
 		Keys:      map[string]string{"spec.updates": "component"},
+		Blank:     []string{"spec.updates"},
 		Changed: func(path state.Path, _, _ any, _ state.LiveObject) Impact {
 			if startsWith(path, "spec.updates") {
 				return Reboot

@@ -30,6 +30,7 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 var (
 	configMaps = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 	hosts      = schema.GroupVersionResource{Group: "metal3.io", Version: "v1alpha1", Resource: "baremetalhosts"}
+	components = schema.GroupVersionResource{Group: "metal3.io", Version: "v1alpha1", Resource: "hostfirmwarecomponents"}
 	settings   = schema.GroupVersionResource{Group: "metal3.io", Version: "v1alpha1", Resource: "hostfirmwaresettings"}
 )
 

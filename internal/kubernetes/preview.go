@@ -108,6 +108,9 @@ func (c *Cluster) dryRun(ctx context.Context, id state.ID, r resource, u *unstru
 		force := true
 		options.Force = &force
 		out, err = c.patch(ctx, id, r, u, options)
+		if err == nil {
+			conflicts, _, err = c.beyondBlanks(ctx, id, r, conflicts)
+		}
 	}
 	return out, conflicts, err
 }

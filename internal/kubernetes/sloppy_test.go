@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ import (
 
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/simulate"
+	"millwright.dev/millwright/internal/state"
 )
 
 // sloppy are mistakes that our client, or what it is given to write, could make with Metal3 and
@@ -30,7 +32,10 @@ var sloppy = map[simulate.Rule]struct {
 	simulate.Metal3Credentials:              {"takes all BMCs to have one password", registerHost, "refuses the credentials"},
 	simulate.Metal3ImageRemovalDeprovisions: {"replaces a host where it should apply", relabelHost, "is deprovisioning"},
 	simulate.Metal3DeletionWipes:            {"deletes a host where it should release", letHostGo, "is deprovisioning"},
-	simulate.Metal3SettingsReboot:           {"writes firmware settings after the host", setFirmware, "was restarted"},
+	simulate.Metal3SettingsReboot:           {"writes firmware settings after the host", setFirmware(settingsOf), "was restarted"},
+	simulate.Metal3UpdatesReboot:            {"writes firmware images after the host", setFirmware(updatesOf("bios")), "was restarted"},
+	simulate.Metal3ComponentNames:           {"updates the firmware of GPUs", updateComponent, `component "gpu" cannot be updated`},
+	simulate.Metal3UpdatePolicy:             {"expects settings to follow a restart", restartHost, "were not put in force"},
 	simulate.Metal3PowerEnforced:            {"powers a host off behind Metal3's back", powerOff, "was powered on again"},
 	simulate.Metal3MACImmutable:             {"lets the boot address follow the network card", changeHost(`bootMACAddress: "02:00:00:00:00:02"`), string(simulate.Metal3MACImmutable)},
 	simulate.Metal3AddressFrozen:            {"lets the BMC's address follow the fleet", changeHost("bmc: {address: redfish://10.10.0.12, credentialsName: a}"), string(simulate.Metal3AddressFrozen)},
@@ -42,6 +47,9 @@ var sloppy = map[simulate.Rule]struct {
 	simulate.PlatformSelectorOperators:      {"believes the documentation of operators", offer{operator: "NotExists"}.use, `unknown operator "NotExists"`},
 	simulate.PlatformAllowedNodeTypes:       {"forgets to allow a project its pool's node type", offer{project: "allowedNodeTypes: [{name: metal3.other}]"}.use, "no node type"},
 	simulate.PlatformQuota:                  {"leaves the quota behind when a pool grows", offer{machines: 1, project: `quotas: {project: {nodeclaims: "0"}}`}.use, "quota leaves 1 machines out"},
+	simulate.PlatformSSHKeys:                {"names a key that nobody made", offer{machines: 1, properties: "vcluster.com/ssh-keys: unheard-of"}.use, `no SSHKey "unheard-of"`},
+	simulate.PlatformConfigTemplates:        {"names a template that nobody made", offer{machines: 1, properties: "vcluster.com/user-data-template-config: unheard-of"}.use, `MachineConfigTemplate "unheard-of" is not there`},
+	simulate.PlatformNodeProfiles:           {"names a profile that nobody made", offer{profile: ", profile: unheard-of"}.use, `no NodeProfile "unheard-of"`},
 	simulate.PlatformMembership:             {"offers a machine before it is a member", offer{machines: 1, stranger: true}.use, "is not a member"},
 	simulate.PlatformDeletionPrevented:      {"deletes a cluster that is still protected", deleteInstance, string(simulate.PlatformDeletionPrevented)},
 }
@@ -154,19 +162,76 @@ func letHostGo(s *stage, machine string, sloppy bool) error {
 	return s.stillProvisioned(machine)
 }
 
-// setFirmware has a setting in force on a host that has not been there before.
-func setFirmware(s *stage, machine string, sloppy bool) error {
-	want := s.object(s.t, "{apiVersion: metal3.io/v1alpha1, kind: HostFirmwareSettings, metadata: {name: "+machine+"}, spec: {settings: {SriovGlobalEnable: Enabled}}}")
-	if !sloppy {
-		s.create(want)
-		require.NoError(s.t, registerHost(s, machine, false))
-	} else {
-		require.NoError(s.t, registerHost(s, machine, false))
-		require.NoError(s.t, s.update(want))
+// settingsOf are firmware settings of a host, updatesOf firmware images.
+func settingsOf(s *stage, machine string) state.Object {
+	return s.object(s.t, "{apiVersion: metal3.io/v1alpha1, kind: HostFirmwareSettings, metadata: {name: "+machine+"}, spec: {settings: {SriovGlobalEnable: Enabled}}}")
+}
+
+func updatesOf(component string) func(*stage, string) state.Object {
+	return func(s *stage, machine string) state.Object {
+		return s.object(s.t, "{apiVersion: metal3.io/v1alpha1, kind: HostFirmwareComponents, metadata: {name: "+machine+
+			"}, spec: {updates: [{component: "+component+", url: https://firmware.example.com/a-2.0.bin}]}}")
 	}
-	s.looked()
-	if s.happened("prepare", machine) {
-		return fmt.Errorf("%s was restarted although it was available", machine)
+}
+
+// setFirmware has settings or images in force on a host that has not been there before.
+func setFirmware(of func(*stage, string) state.Object) func(*stage, string, bool) error {
+	return func(s *stage, machine string, sloppy bool) error {
+		want := of(s, machine)
+		if !sloppy {
+			s.create(want)
+			require.NoError(s.t, registerHost(s, machine, false))
+		} else {
+			require.NoError(s.t, registerHost(s, machine, false))
+			require.NoError(s.t, s.update(want))
+		}
+		s.looked()
+		if s.happened("prepare", machine) {
+			return fmt.Errorf("%s was restarted although it was available", machine)
+		}
+		return nil
+	}
+}
+
+// updateComponent has an image installed on a new host.
+func updateComponent(s *stage, machine string, sloppy bool) error {
+	component := "bios"
+	if sloppy {
+		component = "gpu"
+	}
+	s.create(updatesOf(component)(s, machine))
+	require.NoError(s.t, registerHost(s, machine, false))
+	u := s.stored(s.t, components, machine)
+	conditions, _, err := unstructured.NestedSlice(u.Object, "status", "conditions")
+	require.NoError(s.t, err)
+	for _, c := range conditions {
+		if c := c.(map[string]any); c["type"] == "Valid" && c["status"] == "False" {
+			return fmt.Errorf("%v", c["message"])
+		}
+	}
+	return nil
+}
+
+// restartHost has settings in force on a host that carries a system, by a restart; the careful client
+// says first that it may be used for that.
+func restartHost(s *stage, machine string, sloppy bool) error {
+	s.provision(machine)
+	require.NoError(s.t, s.update(settingsOf(s, machine)))
+	if !sloppy {
+		s.create(s.object(s.t, "{apiVersion: metal3.io/v1alpha1, kind: HostUpdatePolicy, metadata: {name: "+machine+"}, spec: {firmwareSettings: onReboot}}"))
+	}
+	for _, on := range []string{"false", "true"} {
+		s.kubectl(s.t, hosts, machine, "spec: {online: "+on+"}")
+		s.await(machine+" is on: "+on, func() bool {
+			u := s.stored(s.t, hosts, machine)
+			is, _, _ := unstructured.NestedBool(u.Object, "status", "poweredOn")
+			m, _ := s.site.Machine(machine)
+			running := on == "false" || m.Booted == "os" && m.Power == simulate.PowerOn && text(u, "status", "operationalStatus") == "OK"
+			return fmt.Sprint(is) == on && running
+		})
+	}
+	if m, _ := s.site.Machine(machine); m.BIOS["SriovGlobalEnable"] != "Enabled" {
+		return fmt.Errorf("the settings of %s were not put in force", machine)
 	}
 	return nil
 }
@@ -233,7 +298,8 @@ func referElsewhere(s *stage, machine string, sloppy bool) error {
 type offer struct {
 	machines                  int
 	values, operator, project string
-	stranger                  bool // the machine is no member of the server cluster
+	properties, profile       string // of the pool
+	stranger                  bool   // the machine is no member of the server cluster
 }
 
 // use makes the project, its node type and the cluster, and says how the cluster fares.
@@ -254,12 +320,12 @@ func (o offer) use(s *stage, name string, sloppy bool) error {
 		selector = "{property: unheardOf, operator: " + o.operator + "}"
 	}
 	at := s.in("p-" + name)
-	s.create(at.instance("train", fmt.Sprintf(`{"privateNodes": {enabled: true, autoNodes: [{provider: %s, static: [{name: gpu, quantity: %d, nodeTypeSelector: [%s]}]}]}, %s}`,
-		name, o.machines, selector, o.values)))
+	s.create(at.instance("train", fmt.Sprintf(`{"privateNodes": {enabled: true, autoNodes: [{provider: %s, properties: {%s}, static: [{name: gpu, quantity: %d, nodeTypeSelector: [%s]%s}]}]}, %s}`,
+		name, o.properties, o.machines, selector, o.profile, o.values)))
 	problem := ""
 	s.await(name+" is ready, or not", func() bool {
 		phase, message := at.field(instances, "train", "status.phase"), at.field(instances, "train", "status.message")
-		if phase == "Failed" || strings.Contains(message, "quota") || strings.Contains(message, "not a member") {
+		if phase == "Failed" || slices.ContainsFunc([]string{"quota", "not a member", "SSHKey", "MachineConfigTemplate"}, func(s string) bool { return strings.Contains(message, s) }) {
 			problem = message
 		}
 		return phase == "Ready" || problem != ""

@@ -123,11 +123,16 @@ func (c *Cluster) applyTo(ctx context.Context, ch plan.Change, r resource, u *un
 	options := metav1.PatchOptions{FieldManager: managerOf(ch.ID)}
 	out, err := c.patch(ctx, ch.ID, r, u, options)
 	if conflicts := conflictsIn(err); len(conflicts) > 0 {
+		var version string
+		if conflicts, version, err = c.beyondBlanks(ctx, ch.ID, r, conflicts); err != nil {
+			return nil, err
+		}
 		if err := c.mayForce(ch, conflicts); err != nil {
 			return nil, err
 		}
 		force := true
 		options.Force = &force
+		u.SetResourceVersion(version)
 		out, err = c.patch(ctx, ch.ID, r, u, options)
 	}
 	if otherObject(err) {

@@ -28,6 +28,15 @@ const (
 	// Metal3SettingsReboot: changed HostFirmwareSettings take an available host to "preparing",
 	// where it is restarted.
 	Metal3SettingsReboot Rule = "metal3.settings-reboot"
+	// Metal3UpdatesReboot: another URL in HostFirmwareComponents takes an available host to "preparing",
+	// where the image is installed. Another version behind the same URL goes unseen.
+	Metal3UpdatesReboot Rule = "metal3.updates-reboot"
+	// Metal3ComponentNames: firmware is updated of "bios", "bmc" and "nic:" with a name, and nothing at all
+	// as long as another component is named.
+	Metal3ComponentNames Rule = "metal3.component-names"
+	// Metal3UpdatePolicy: settings and firmware of a provisioned host wait until the host is prepared anew,
+	// unless its HostUpdatePolicy says onReboot: then they take force when the host is next powered on.
+	Metal3UpdatePolicy Rule = "metal3.update-policy"
 	// Metal3PowerEnforced: a power state changed past Metal3 is changed back within a minute.
 	Metal3PowerEnforced Rule = "metal3.power-enforced"
 	// Metal3MACImmutable: bootMACAddress cannot be changed once it is set.
@@ -101,7 +110,7 @@ func NewMetal3(site *Site, config *rest.Config, options Metal3Options) (*Metal3,
 func (m *Metal3) Run(ctx context.Context) error {
 	kubeLoop{
 		client: m.client,
-		watch:  []schema.GroupVersionResource{hostResource, hostSettingsResource, secretResource},
+		watch:  []schema.GroupVersionResource{hostResource, hostSettingsResource, hostPartsResource, hostPolicyResource, secretResource},
 		resync: max(m.site.Delay(metal3PowerCheck)/4, 2*kubePause),
 		pass:   m.pass,
 	}.run(ctx)
@@ -114,6 +123,8 @@ func (m *Metal3) pass(ctx context.Context) time.Duration {
 		hosts    []metal3Host
 		secrets  []metal3Secret
 		settings []metal3Settings
+		parts    []metal3Parts
+		policies []metal3Policy
 	)
 	namespaced := func(r schema.GroupVersionResource) dynamic.ResourceInterface {
 		return m.client.Resource(r).Namespace(m.options.Namespace)
@@ -122,6 +133,8 @@ func (m *Metal3) pass(ctx context.Context) time.Duration {
 		kubeListInto(ctx, namespaced(hostResource), &hosts),
 		kubeListInto(ctx, namespaced(secretResource), &secrets),
 		kubeListInto(ctx, namespaced(hostSettingsResource), &settings),
+		kubeListInto(ctx, namespaced(hostPartsResource), &parts),
+		kubeListInto(ctx, namespaced(hostPolicyResource), &policies),
 	)
 	if m.report(ctx, m.options.Namespace, err); err != nil {
 		return 0
@@ -134,12 +147,20 @@ func (m *Metal3) pass(ctx context.Context) time.Duration {
 	for _, s := range settings {
 		settingsOf[s.Name] = &s
 	}
+	partsOf := make(map[string]*metal3Parts, len(parts))
+	for _, s := range parts {
+		partsOf[s.Name] = &s
+	}
+	policyOf := make(map[string]metal3Policy, len(policies))
+	for _, s := range policies {
+		policyOf[s.Name] = s
+	}
 	var next time.Duration
 	for _, host := range hosts {
 		if _, paused := host.Annotations[metal3PausedMark]; paused {
 			continue
 		}
-		turn := &metal3Turn{Metal3: m, ctx: ctx, host: &host, secrets: secretOf, settings: settingsOf[host.Name]}
+		turn := &metal3Turn{Metal3: m, ctx: ctx, host: &host, secrets: secretOf, settings: settingsOf[host.Name], parts: partsOf[host.Name], policy: policyOf[host.Name]}
 		m.report(ctx, host.Name, turn.take())
 		if turn.again > 0 && (next == 0 || turn.again < next) {
 			next = turn.again
@@ -168,8 +189,11 @@ type metal3Turn struct {
 	secrets map[string]metal3Secret
 	// settings is the host's HostFirmwareSettings, or nil while there are none.
 	settings *metal3Settings
-	again    time.Duration // how soon to look again; 0 means no sooner than usual
-	gone     bool          // the finalizer was removed, so there may be no host to write to
+	// parts is the host's HostFirmwareComponents, or nil while there are none.
+	parts  *metal3Parts
+	policy metal3Policy  // empty if the host has none
+	again  time.Duration // how soon to look again; 0 means no sooner than usual
+	gone   bool          // the finalizer was removed, so there may be no host to write to
 }
 
 // take does the host's next step and writes what came of it.

@@ -33,8 +33,8 @@ type metal3SettingsStatus struct {
 	LastUpdated *metav1.Time           `json:"lastUpdated,omitempty"`
 }
 
-// readFirmware reads the machine's BIOS into the host's HostFirmwareSettings, which it creates when
-// there are none. Metal3 does so when a host is registered, prepared, provisioned and deprovisioned,
+// readFirmware reads the machine's BIOS into the host's HostFirmwareSettings, and the versions of its
+// components into its HostFirmwareComponents, which it creates when there are none. Metal3 does so when a host is registered, prepared, provisioned and deprovisioned,
 // and at no other time: a BIOS changed on a running host goes unseen.
 func (t *metal3Turn) readFirmware() error {
 	machine, _ := t.site.Machine(t.host.Name)
@@ -59,7 +59,14 @@ func (t *metal3Turn) readFirmware() error {
 	for name, value := range machine.BIOS {
 		status.Settings[name] = fmt.Sprint(value)
 	}
-	return t.writeSettings(status)
+	if err := t.writeSettings(status); err != nil {
+		return err
+	}
+	var installed []metal3Update
+	if t.parts != nil {
+		installed = t.parts.Status.Updates
+	}
+	return t.readParts(machine, installed)
 }
 
 // owner is the reference by which what Metal3 makes for a host goes with it.

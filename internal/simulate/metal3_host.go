@@ -19,6 +19,7 @@ type metal3Host struct {
 		ExternallyProvisioned bool                     `json:"externallyProvisioned"`
 		AutomatedCleaningMode string                   `json:"automatedCleaningMode"`
 		InspectionMode        string                   `json:"inspectionMode"`
+		DisablePowerOff       bool                     `json:"disablePowerOff"`
 		BootMode              string                   `json:"bootMode"`
 		Image                 *metal3Image             `json:"image"`
 		UserData              *metal3SecretReference   `json:"userData"`

@@ -21,6 +21,8 @@ import (
 var (
 	hostResource         = schema.GroupVersionResource{Group: "metal3.io", Version: "v1alpha1", Resource: "baremetalhosts"}
 	hostSettingsResource = schema.GroupVersionResource{Group: "metal3.io", Version: "v1alpha1", Resource: "hostfirmwaresettings"}
+	hostPartsResource    = schema.GroupVersionResource{Group: "metal3.io", Version: "v1alpha1", Resource: "hostfirmwarecomponents"}
+	hostPolicyResource   = schema.GroupVersionResource{Group: "metal3.io", Version: "v1alpha1", Resource: "hostupdatepolicies"}
 	hostSchemaResource   = schema.GroupVersionResource{Group: "metal3.io", Version: "v1alpha1", Resource: "firmwareschemas"}
 	secretResource       = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 	namespaceResource    = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
@@ -29,6 +31,9 @@ var (
 	providerResource     = platformResource("nodeproviders")
 	claimResource        = platformResource("nodeclaims")
 	imageResource        = platformResource("osimages")
+	keyResource          = platformResource("sshkeys")
+	templateResource     = platformResource("machineconfigtemplates")
+	profileResource      = platformResource("nodeprofiles")
 	instanceResource     = platformResource("virtualclusterinstances")
 )
 

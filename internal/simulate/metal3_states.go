@@ -7,6 +7,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // step does what the host needs next.
@@ -107,7 +108,7 @@ func (t *metal3Turn) advance() error {
 		}
 		return t.inspected()
 	case "preparing":
-		done, err := t.applySettings()
+		done, err := t.prepared(true, true)
 		if err != nil || !done {
 			return err
 		}
@@ -134,6 +135,9 @@ func (t *metal3Turn) advance() error {
 		if t.cancelled() && t.site.Rule(Metal3ImageRemovalDeprovisions) {
 			t.deprovision()
 			return nil
+		}
+		if done, err := t.serviced(); err != nil || !done {
+			return err
 		}
 		t.keepPower("os")
 	case "externally provisioned":
@@ -182,6 +186,15 @@ func (t *metal3Turn) serve() error {
 	}
 	if len(changed) > 0 && t.site.Rule(Metal3SettingsReboot) {
 		t.note("prepare", "HostFirmwareSettings changed")
+		t.enter("preparing")
+		return nil
+	}
+	updates, err := t.changedUpdates()
+	if err != nil {
+		return err
+	}
+	if len(updates) > 0 && t.site.Rule(Metal3UpdatesReboot) {
+		t.note("prepare", "HostFirmwareComponents changed")
 		t.enter("preparing")
 		return nil
 	}
@@ -270,9 +283,11 @@ func (t *metal3Turn) remove() error {
 // release removes the finalizer, and with it the host and what Metal3 made for it.
 func (t *metal3Turn) release() error {
 	h := t.host
-	settings := t.client.Resource(hostSettingsResource).Namespace(h.Namespace)
-	if err := settings.Delete(t.ctx, h.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
-		return err
+	for _, resource := range []schema.GroupVersionResource{hostSettingsResource, hostPartsResource, hostPolicyResource} {
+		err := t.client.Resource(resource).Namespace(h.Namespace).Delete(t.ctx, h.Name, metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
 	}
 	if err := kubeLetGo(t.ctx, t.hosts(), metal3FieldManager, metal3Finalizer, &h.ObjectMeta); err != nil {
 		return err

@@ -30,6 +30,11 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 var kubeResources = map[string]schema.GroupVersionResource{
 	"BareMetalHost":                    {Group: "metal3.io", Version: "v1alpha1", Resource: "baremetalhosts"},
 	"HostFirmwareSettings":             {Group: "metal3.io", Version: "v1alpha1", Resource: "hostfirmwaresettings"},
+	"HostFirmwareComponents":           {Group: "metal3.io", Version: "v1alpha1", Resource: "hostfirmwarecomponents"},
+	"HostUpdatePolicy":                 {Group: "metal3.io", Version: "v1alpha1", Resource: "hostupdatepolicies"},
+	"SSHKey":                           {Group: "management.loft.sh", Version: "v1", Resource: "sshkeys"},
+	"MachineConfigTemplate":            {Group: "management.loft.sh", Version: "v1", Resource: "machineconfigtemplates"},
+	"NodeProfile":                      {Group: "management.loft.sh", Version: "v1", Resource: "nodeprofiles"},
 	"ClusterRoleTemplate":              {Group: "management.loft.sh", Version: "v1", Resource: "clusterroletemplates"},
 	"Team":                             {Group: "management.loft.sh", Version: "v1", Resource: "teams"},
 	"Project":                          {Group: "management.loft.sh", Version: "v1", Resource: "projects"},

@@ -90,7 +90,9 @@ func NewPlatform(site *Site, config *rest.Config, options PlatformOptions) (*Pla
 func (p *Platform) Run(ctx context.Context) error {
 	kubeLoop{
 		client: p.client,
-		watch:  []schema.GroupVersionResource{projectResource, providerResource, imageResource, instanceResource, claimResource, hostResource},
+		watch: []schema.GroupVersionResource{
+			projectResource, providerResource, imageResource, keyResource, templateResource, profileResource, instanceResource, claimResource, hostResource,
+		},
 		resync: max(p.site.Delay(platformPoll), 5*kubePause),
 		pass:   func(ctx context.Context) time.Duration { p.pass(ctx); return 0 },
 	}.run(ctx)
@@ -136,6 +138,9 @@ type platformWorld struct {
 	projects   []*platformProject
 	providers  []*platformProvider
 	images     []*platformImage
+	keys       []*platformKey
+	templates  []*platformTemplate
+	profiles   []*platformProfile
 	instances  []*platformInstance
 	claims     []*platformClaim
 	hosts      []*metal3Host
@@ -152,6 +157,9 @@ func (p *Platform) observe(ctx context.Context) (*platformWorld, error) {
 		kubeListInto(ctx, p.client.Resource(projectResource), &w.projects),
 		kubeListInto(ctx, p.client.Resource(providerResource), &w.providers),
 		kubeListInto(ctx, p.client.Resource(imageResource), &w.images),
+		kubeListInto(ctx, p.client.Resource(keyResource), &w.keys),
+		kubeListInto(ctx, p.client.Resource(templateResource), &w.templates),
+		kubeListInto(ctx, p.client.Resource(profileResource), &w.profiles),
 		kubeListInto(ctx, p.client.Resource(hostResource), &w.hosts),
 	)
 	return w, err

@@ -7,9 +7,7 @@ import (
 	"reflect"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 )
 
@@ -104,7 +102,11 @@ func (p *Platform) assign(ctx context.Context, w *platformWorld, claim *platform
 		if pinned := claim.Spec.Properties["metal3.vcluster.com/server-name"]; pinned != "" && pinned != host.Name {
 			continue
 		}
-		if err := p.install(ctx, claim, host, image); err != nil {
+		setup, problem := p.setup(w, claim, host, properties)
+		if problem != nil {
+			return nil, problem, nil
+		}
+		if err := p.install(ctx, claim, host, image, setup); err != nil {
 			return nil, nil, err
 		}
 		return host, nil, nil
@@ -140,19 +142,16 @@ func (w *platformWorld) image(properties map[string]string) (*metal3Image, *plat
 	return image, nil
 }
 
-// install writes the Secret with the join command and tells Metal3 to install the host.
-func (p *Platform) install(ctx context.Context, claim *platformClaim, host *metal3Host, image *metal3Image) error {
-	userData := &metal3SecretReference{Name: claim.Name + "-user-data", Namespace: host.Namespace}
-	_, err := p.client.Resource(secretResource).Namespace(host.Namespace).Create(ctx, &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "Secret",
-		"metadata":   map[string]any{"name": userData.Name, "namespace": userData.Namespace},
-		"stringData": map[string]any{"userData": "#cloud-config\nruncmd: [join " + claim.instance() + "]\n"},
-	}}, metav1.CreateOptions{FieldManager: platformManager})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
+// install writes the Secrets with what the machine is told, the join command among it, and tells Metal3
+// to install the host.
+func (p *Platform) install(ctx context.Context, claim *platformClaim, host *metal3Host, image *metal3Image, setup platformSetup) error {
+	spec, err := setup.write(ctx, p, claim, host.Namespace)
+	if err != nil {
 		return err
 	}
 	consumer := &metal3ConsumerReference{APIVersion: "management.loft.sh/v1", Kind: "NodeClaim", Name: claim.Name, Namespace: claim.Namespace}
-	if err := p.change(ctx, host, map[string]any{"image": image, "userData": userData, "consumerRef": consumer, "online": true}); err != nil {
+	maps.Copy(spec, map[string]any{"image": image, "consumerRef": consumer, "online": true})
+	if err := p.change(ctx, host, spec); err != nil {
 		return err
 	}
 	host.Spec.ConsumerRef, host.Spec.Image = consumer, image
@@ -171,13 +170,12 @@ func (p *Platform) release(ctx context.Context, claim *platformClaim, host *meta
 	if host != nil {
 		p.leave(ctx, claim.instance(), host.Name)
 		if host.Spec.Image != nil {
-			return p.change(ctx, host, map[string]any{"image": nil, "userData": nil, "networkData": nil, "online": false})
+			return p.change(ctx, host, map[string]any{"image": nil, "userData": nil, "networkData": nil, "online": host.Spec.DisablePowerOff})
 		}
 		if host.Status.Provisioning.State != "available" || host.Status.Provisioning.Image != nil {
 			return nil
 		}
-		err := p.client.Resource(secretResource).Namespace(host.Namespace).Delete(ctx, claim.Name+"-user-data", metav1.DeleteOptions{})
-		if err != nil && !apierrors.IsNotFound(err) {
+		if err := p.forget(ctx, claim, host.Namespace); err != nil {
 			return err
 		}
 		if err := p.change(ctx, host, map[string]any{"consumerRef": nil}); err != nil {

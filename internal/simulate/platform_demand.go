@@ -15,6 +15,7 @@ type platformDemand struct {
 	pool       platformPool
 	quantity   int
 	properties map[string]string // of the autoNodes entry
+	profile    *platformProfile  // nil for none
 	types      []string          // names of the node types that will do, the cheapest first
 }
 
@@ -50,6 +51,10 @@ func (p *Platform) demanded(w *platformWorld, instance *platformInstance) ([]pla
 			demand := platformDemand{provider: provider, pool: pool.platformPool, quantity: *pool.Quantity, properties: auto.Properties}
 			if demand.types = p.typesFor(project, provider, pool.NodeTypeSelector); len(demand.types) == 0 {
 				return nil, &platformProblem{"NodeTypeNotFound", fmt.Sprintf("pool %s: node provider %s has no node type that the pool selects and project %s may have", pool.Name, provider.Name, project.Name)}
+			}
+			var problem *platformProblem
+			if demand.profile, problem = p.profile(w, project, pool.Profile, nodes.DefaultProfile); problem != nil {
+				return nil, problem
 			}
 			demands = append(demands, demand)
 		}

@@ -20,6 +20,9 @@ type platformProject struct {
 		} `json:"quotas"`
 		AllowedClusters  []platformNamed  `json:"allowedClusters"`
 		AllowedNodeTypes *[]platformNamed `json:"allowedNodeTypes"` // nil allows all
+		// AllowedNodeProfiles: nil allows all.
+		AllowedNodeProfiles *[]platformNamed `json:"allowedNodeProfiles"`
+		DefaultNodeProfile  string           `json:"defaultNodeProfile"`
 	} `json:"spec"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -112,18 +113,30 @@ func (t *platformTenant) setNode(ctx context.Context, w *platformWorld, claim *p
 	if was, known := t.ready[machine]; known && was == ready {
 		return nil
 	}
-	pool := w.demands[claim.instance()+"/"+claim.pool()].pool
+	demand := w.demands[claim.instance()+"/"+claim.pool()]
+	pool := demand.pool
 	nodes := t.client.Resource(nodeResource)
 	labels := map[string]any{"kubernetes.io/hostname": machine, "kubernetes.io/os": "linux", "node.kubernetes.io/instance-type": claim.shortType()}
+	annotations, asked := map[string]any{}, pool.Taints
+	if profile := demand.profile; profile != nil { // startup taints are gone by the time that a node is ready
+		labels["vcluster.com/node-profile"] = profile.Name
+		for k, v := range profile.Spec.Labels {
+			labels[k] = v
+		}
+		for k, v := range profile.Spec.Annotations {
+			annotations[k] = v
+		}
+		asked = slices.Concat(profile.Spec.Taints, asked)
+	}
 	for k, v := range pool.NodeLabels {
 		labels[k] = v
 	}
 	taints := []any{}
-	for _, taint := range pool.Taints {
+	for _, taint := range asked {
 		taints = append(taints, map[string]any{"key": taint.Key, "value": taint.Value, "effect": taint.Effect})
 	}
 	_, err := nodes.Create(ctx, &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "Node", "metadata": map[string]any{"name": machine, "labels": labels},
+		"apiVersion": "v1", "kind": "Node", "metadata": map[string]any{"name": machine, "labels": labels, "annotations": annotations},
 	}}, metav1.CreateOptions{FieldManager: platformManager})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return err

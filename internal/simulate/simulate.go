@@ -9,6 +9,7 @@ package simulate
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -64,6 +65,8 @@ type Machine struct {
 	Resetting string    // the Redfish ResetType under way, or ""
 	// BIOS holds the attributes in force, Pending those that take force at the next reset.
 	BIOS, Pending map[string]any
+	// Firmware holds the version of each component, as "bios" or "nic:NIC.1".
+	Firmware map[string]string
 	// NTP lists the BMC's time servers, NTPEnabled says whether it asks them.
 	NTP        []string
 	NTPEnabled bool
@@ -92,7 +95,7 @@ func (s *Site) AddMachine(name string) *Machine {
 	defer s.mu.Unlock()
 	m, ok := s.machines[name]
 	if !ok {
-		m = &Machine{Name: name, Power: PowerOff, BIOS: map[string]any{}, Pending: map[string]any{}}
+		m = &Machine{Name: name, Power: PowerOff, BIOS: map[string]any{}, Pending: map[string]any{}, Firmware: map[string]string{"bios": "1.0.0", "bmc": "1.0.0"}}
 		s.machines[name] = m
 	}
 	return m
@@ -120,7 +123,7 @@ func (s *Site) Machine(name string) (Machine, bool) {
 		return Machine{}, false
 	}
 	c := *m
-	c.BIOS, c.Pending, c.NTP = clone(m.BIOS), clone(m.Pending), slices.Clone(m.NTP)
+	c.BIOS, c.Pending, c.Firmware, c.NTP = maps.Clone(m.BIOS), maps.Clone(m.Pending), maps.Clone(m.Firmware), slices.Clone(m.NTP)
 	return c, true
 }
 
@@ -219,12 +222,4 @@ func (s *Site) TakeFault(system, target, method string) *Fault {
 		}
 	}
 	return nil
-}
-
-func clone(m map[string]any) map[string]any {
-	c := make(map[string]any, len(m))
-	for k, v := range m {
-		c[k] = v
-	}
-	return c
 }
