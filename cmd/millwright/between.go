@@ -73,13 +73,7 @@ func (g *globals) compare(ctx context.Context, b between) (blast.Comparison, err
 	}
 	defer c.Close()
 
-	was, why := side{fleet: &fleet.Fleet{}}, error(nil)
-	if !isNew {
-		if was, err = c.side(ctx, base); err != nil {
-			was, why = side{fleet: &fleet.Fleet{}}, fmt.Errorf("%s at %s is no fleet that this version of Millwright takes, so that nothing was compared: %w", b.base, fork.Commit, err)
-		}
-	}
-	is, err := c.side(ctx, head)
+	was, is, why, err := c.sides(ctx, base, head)
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
@@ -97,7 +91,7 @@ func (g *globals) compare(ctx context.Context, b between) (blast.Comparison, err
 		Head: blast.Revision{Name: cmp.Or(b.head, "the working directory"), Commit: name(head), Subject: head.Commit.Subject},
 	}
 	if why != nil {
-		result.Incomplete = append(result.Incomplete, why.Error())
+		result.Incomplete = append(result.Incomplete, fmt.Sprintf("%s at %s is no fleet that this version of Millwright takes, so that nothing was compared: %v", b.base, fork.Commit, why))
 	} else {
 		p := plan.Between(was.set, is.set, func(t state.Target) bool { return was.lacks(t) || is.lacks(t) })
 		hosts := state.ControlPlane
@@ -111,11 +105,17 @@ func (g *globals) compare(ctx context.Context, b between) (blast.Comparison, err
 	return result, err
 }
 
+// snapshotAt is a revision, or the directory as it lies there. One that is just what was committed is read from
+// the commit, whose files are known to be the base's without reading them.
 func snapshotAt(dir, rev string) (sources.Snapshot, error) {
-	if rev == "" {
-		return sources.Directory(dir)
+	if rev != "" {
+		return sources.AtRevision(dir, rev)
 	}
-	return sources.AtRevision(dir, rev)
+	s, err := sources.Directory(dir)
+	if err != nil || s.Dirty || s.Commit.IsZero() {
+		return s, err
+	}
+	return sources.AtRevision(dir, s.Commit.Hash)
 }
 
 // side is one side of a comparison.
@@ -126,14 +126,36 @@ type side struct {
 	absent diag.List
 }
 
-// side compiles a revision and renders what of it can be. Its error is a diag.List, or the context's.
-func (c *compiler) side(ctx context.Context, s sources.Snapshot) (side, error) {
-	f, found := c.Load(ctx, s.FS)
-	if err := found.Err(); err != nil {
-		return side{}, found
+// sides compiles both sides and renders of them what can be; the base, which may not be there, is rendered while
+// the head is compiled. Why says what keeps the base from being a fleet. The error is a diag.List of the head's
+// findings, or the context's.
+func (c *compiler) sides(ctx context.Context, base, head sources.Snapshot) (was, is side, why, err error) {
+	was.fleet = &fleet.Fleet{}
+	done := make(chan struct{})
+	if base.FS == nil {
+		close(done)
+	} else {
+		f, found := c.Load(ctx, base.FS)
+		go func() {
+			defer close(done)
+			if why = found.Err(); why == nil {
+				was, why = c.render(ctx, f, base)
+			}
+		}()
 	}
+	f, found := c.Load(ctx, head.FS)
+	<-done
+	if found.Err() != nil {
+		return was, is, why, found
+	}
+	is, err = c.render(ctx, f, head)
+	return was, is, why, err
+}
+
+// render renders of a fleet what can be rendered. Its error is a diag.List.
+func (c *compiler) render(ctx context.Context, f *fleet.Fleet, s sources.Snapshot) (side, error) {
 	set, found := c.Render(ctx, f, render.Inputs{FS: s.FS, Charts: c.charts.files(), Partial: true})
-	if err := found.Err(); err != nil && !found.Incomplete() {
+	if found.Err() != nil && !found.Incomplete() {
 		return side{}, found
 	}
 	absent := slices.DeleteFunc(found, func(d diag.Diagnostic) bool { return d.Severity != diag.Incomplete })

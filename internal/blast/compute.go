@@ -119,16 +119,12 @@ func (c *computation) segment(name string) *Segment {
 
 // places finds what comes, goes and moves.
 func (c *computation) places() {
-	for _, f := range []*fleet.Fleet{c.base, c.head} {
-		for name := range f.Machines {
-			was, _ := serves(c.base, name)
-			is, _ := serves(c.head, name)
-			if was.Address() == is.Address() && stands(c.base, name) == stands(c.head, name) {
-				continue
-			}
-			if m := c.machine(name); m.Was != "" && m.Moves() || m.Leaves && m.Was != "" {
-				m.Impact = kinds.Reprovision
-			}
+	for name := range c.head.Machines {
+		c.place(name)
+	}
+	for name := range c.base.Machines {
+		if c.head.Machines[name] == nil {
+			c.place(name)
 		}
 	}
 	for _, m := range c.machines {
@@ -147,6 +143,18 @@ func (c *computation) places() {
 			s := c.segment(to)
 			s.Joins = append(s.Joins, m.Name)
 		}
+	}
+}
+
+func (c *computation) place(name string) {
+	was, ok1 := serves(c.base, name)
+	is, ok2 := serves(c.head, name)
+	stays := ok1 == ok2 && was.Tenant == is.Tenant && was.Cluster == is.Cluster && was.Name == is.Name
+	if stays && stands(c.base, name) == stands(c.head, name) {
+		return
+	}
+	if m := c.machine(name); m.Was != "" && (m.Moves() || m.Leaves) {
+		m.Impact = kinds.Reprovision
 	}
 }
 

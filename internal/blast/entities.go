@@ -3,7 +3,6 @@ package blast
 import (
 	"cmp"
 	"encoding/json"
-	"maps"
 	"slices"
 
 	"millwright.dev/millwright/internal/fleet"
@@ -17,15 +16,10 @@ var order = []string{"tenant", "machine", "segment", "stack", "class", "image", 
 // entities are all that was changed, or whose objects are, those that people ask for first.
 func (c *computation) entities() []Entity {
 	all := map[string]*Entity{}
-	was, is := things(c.base), things(c.head)
-	names := maps.Clone(was)
-	maps.Copy(names, is)
-	for name := range names {
-		old, now := was[name], is[name]
+	for name, pair := range differing(c.base, c.head) {
+		old, now := pair[0], pair[1]
 		e := Entity{Name: name, Change: Changed, Pos: c.head.PosOf(name)}
 		switch {
-		case old == now:
-			continue
 		case old == nil:
 			e.Change = Added
 		case now == nil:
@@ -111,30 +105,48 @@ func text(pool string) any {
 	return pool
 }
 
-// things are all that was written, by address. The allocation is not: it shows in the machines that move.
-func things(f *fleet.Fleet) map[string]any {
-	all := map[string]any{}
-	if f.Platform != nil {
-		all["platform"] = f.Platform
-	}
-	if f.Policy != nil {
-		all["policy"] = f.Policy
-	}
-	collect(all, "tenant", f.Tenants)
-	collect(all, "machine", f.Machines)
-	collect(all, "segment", f.Segments)
-	collect(all, "stack", f.Stacks)
-	collect(all, "class", f.Classes)
-	collect(all, "image", f.Images)
-	collect(all, "site", f.Sites)
-	collect(all, "profile", f.Profiles)
+// differing are all that was written and is not the very same in both fleets, by address, with what it is in each;
+// nil where it is not. The allocation is not among it: it shows in the machines that move.
+func differing(base, head *fleet.Fleet) map[string][2]any {
+	all := map[string][2]any{}
+	pair(all, "platform", base.Platform, head.Platform)
+	pair(all, "policy", base.Policy, head.Policy)
+	pairs(all, "tenant", base.Tenants, head.Tenants)
+	pairs(all, "machine", base.Machines, head.Machines)
+	pairs(all, "segment", base.Segments, head.Segments)
+	pairs(all, "stack", base.Stacks, head.Stacks)
+	pairs(all, "class", base.Classes, head.Classes)
+	pairs(all, "image", base.Images, head.Images)
+	pairs(all, "site", base.Sites, head.Sites)
+	pairs(all, "profile", base.Profiles, head.Profiles)
 	return all
 }
 
-func collect[V any](all map[string]any, kind string, of map[string]*V) {
-	for name, v := range of {
-		all[kind+"/"+name] = v
+func pairs[V any](all map[string][2]any, kind string, base, head map[string]*V) {
+	for name, is := range head {
+		if was := base[name]; was != is {
+			pair(all, kind+"/"+name, was, is)
+		}
 	}
+	for name, was := range base {
+		if head[name] == nil {
+			pair(all, kind+"/"+name, was, nil)
+		}
+	}
+}
+
+func pair[V any](all map[string][2]any, name string, was, is *V) {
+	if was == is {
+		return
+	}
+	var of [2]any
+	if was != nil {
+		of[0] = was
+	}
+	if is != nil {
+		of[1] = is
+	}
+	all[name] = of
 }
 
 // written is what an entity says, defaults filled in.
