@@ -133,11 +133,16 @@ func length(s string) int {
 	return n
 }
 
-// folded is an entity with all that changes, under a line that opens it.
+// folded is an entity with all that changes, under a line that opens it. No line of it begins with text that is not
+// ours: GitLab carries out what begins with a slash.
 func folded(g group) string {
 	fence := strings.Repeat("`", max(3, longestRun(g.body)+1))
+	var body strings.Builder
+	for line := range strings.Lines(g.body) {
+		body.WriteString(" " + line)
+	}
 	return fmt.Sprintf("<details><summary><code>%s</code></summary>\n\n%stext\n%s%s\n</details>\n\n",
-		html.EscapeString(cutAt(clean(groupTitle(g)), 4*longest)), fence, g.body, fence)
+		html.EscapeString(cutAt(clean(groupTitle(g)), 4*longest)), fence, body.String(), fence)
 }
 
 // code is text as a span of code, within which nothing has a meaning, on one line, and with nothing that could

@@ -135,7 +135,7 @@ func withHostile(t *testing.T) blast.Comparison {
 	c.Radius.Machines[0].Name, c.Radius.Machines[0].Was = hostileText, hostileText
 	c.Radius.Data[0].What, c.Radius.Data[0].Why = hostileText, hostileText
 	c.Radius.Held[0].Hold = plan.Hold{By: hostileText, Why: hostileText, Until: hostileText}
-	c.Entities[0].Fields = []plan.Field{{Name: hostileText, Old: hostileText, New: "::warning::pwn"}, {Name: "::warning::pwn", New: hostileText}}
+	c.Entities[0].Fields = []plan.Field{{Name: hostileText, Old: hostileText, New: "::warning::pwn"}, {Name: "::warning::pwn", New: hostileText}, {Name: "/merge", New: 1}}
 	c.Entities[0].Pos.File = hostileText
 	c.Entities[1].Name = "tenant/" + hostileText
 	c.Changes[0].Note = hostileText
@@ -156,6 +156,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	require.Equal(t, strings.Count(bare, "<details>"), strings.Count(bare, "</details>"))
 	require.Equal(t, 1, strings.Count(bare, "-->"), "the marker ends where it ends")
 	for line := range strings.Lines(md) {
+		require.False(t, strings.HasPrefix(line, "/"), "GitLab carries out %s", line)
 		if strings.HasPrefix(line, "| ") {
 			cells := strings.Count(line, "|")
 			require.Contains(t, []int{3, 5}, cells, "a cell was ended by its text: %s", line)
