@@ -101,11 +101,9 @@ func (f *Forge) Add(author, body string) {
 	f.add(author, body)
 }
 
-func (f *Forge) add(author, body string) ForgeComment {
+func (f *Forge) add(author, body string) {
 	f.seq++
-	c := ForgeComment{f.seq, author, body}
-	f.comments = append(f.comments, c)
-	return c
+	f.comments = append(f.comments, ForgeComment{f.seq, author, body})
 }
 
 // Comments are all that there are.

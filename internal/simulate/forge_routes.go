@@ -42,24 +42,24 @@ func (f *Forge) githubRoutes(mux *http.ServeMux) {
 		}
 		return list, header, nil
 	}))
-	write := func(r *http.Request, save func(body string) *refused) (any, http.Header, *refused) {
+	write := func(r *http.Request, save func(body string) *refused) *refused {
 		body := decode(r)["body"]
 		if f.site.Rule(ForgeCommentLimit) && utf8.RuneCountInString(body) > 65_536 || body == "" {
-			return nil, nil, &refused{http.StatusUnprocessableEntity, "Validation Failed: body is too long (maximum is 65536 characters)"}
+			return &refused{http.StatusUnprocessableEntity, "Validation Failed: body is too long (maximum is 65536 characters)"}
 		}
-		return map[string]any{}, nil, save(body)
+		return save(body)
 	}
 	mux.HandleFunc("POST "+repo+"/issues/{number}/comments", f.guarded(func(r *http.Request) (any, http.Header, *refused) {
 		if no := f.isRequest(r); no != nil {
 			return nil, nil, no
 		}
-		return write(r, func(body string) *refused {
+		return map[string]any{}, nil, write(r, func(body string) *refused {
 			f.add(f.Me, body)
 			return nil
 		})
 	}))
 	mux.HandleFunc("PATCH "+repo+"/issues/comments/{id}", f.guarded(func(r *http.Request) (any, http.Header, *refused) {
-		return write(r, func(body string) *refused { return f.edit(r, body) })
+		return map[string]any{}, nil, write(r, func(body string) *refused { return f.edit(r, body) })
 	}))
 	mux.HandleFunc("POST "+repo+"/statuses/{commit}", f.guarded(func(r *http.Request) (any, http.Header, *refused) {
 		b := decode(r)
@@ -116,22 +116,22 @@ func (f *Forge) gitlabRoutes(mux *http.ServeMux) {
 		}
 		return list, header, nil
 	}))
-	write := func(r *http.Request, save func(body string) *refused) (any, http.Header, *refused) {
+	write := func(r *http.Request, save func(body string) *refused) *refused {
 		body := decode(r)["body"]
 		if f.site.Rule(ForgeCommentLimit) && utf8.RuneCountInString(body) > 1_000_000 || body == "" {
-			return nil, nil, &refused{http.StatusBadRequest, "400 Bad request - Note is too long (maximum is 1000000 characters)"}
+			return &refused{http.StatusBadRequest, "400 Bad request - Note is too long (maximum is 1000000 characters)"}
 		}
 		f.act(body)
-		return map[string]any{}, nil, save(body)
+		return save(body)
 	}
 	mux.HandleFunc("POST "+merge+"/notes", in(func(r *http.Request) (any, http.Header, *refused) {
-		return write(r, func(body string) *refused {
+		return map[string]any{}, nil, write(r, func(body string) *refused {
 			f.add(f.Me, body)
 			return nil
 		})
 	}))
 	mux.HandleFunc("PUT "+merge+"/notes/{id}", in(func(r *http.Request) (any, http.Header, *refused) {
-		return write(r, func(body string) *refused { return f.edit(r, body) })
+		return map[string]any{}, nil, write(r, func(body string) *refused { return f.edit(r, body) })
 	}))
 	mux.HandleFunc("POST "+api+"/projects/{project}/statuses/{commit}", in(func(r *http.Request) (any, http.Header, *refused) {
 		b := decode(r)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"millwright.dev/millwright/internal/blast"
@@ -235,9 +236,8 @@ func follows(a, b string) bool {
 	if x != y || len(n) != len(m) || n == "" || len(n) > 9 {
 		return false
 	}
-	var i, j int
-	fmt.Sscan("1"+n, &i)
-	fmt.Sscan("1"+m, &j)
+	i, _ := strconv.Atoi(n) // at most nine digits
+	j, _ := strconv.Atoi(m)
 	return j == i+1
 }
 
