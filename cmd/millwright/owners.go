@@ -14,36 +14,38 @@ import (
 	"millwright.dev/millwright/sources"
 )
 
-// approvals says who has to agree to what differs between two revisions. It goes by the CODEOWNERS file of the
-// base, as forges do: a request cannot choose its own judges.
-func approvals(b between, baseCommit string, isNew bool, base, head sources.Snapshot) (blast.Approvals, error) {
+// approvals says who has to agree to what differs between two revisions of the whole repository. It goes by the
+// CODEOWNERS file of the base, as forges do: a request cannot choose its own judges.
+func approvals(b between, base string) (blast.Approvals, error) {
 	none := blast.Approvals{Needs: []blast.Approval{}}
-	root, below, err := sources.Root(b.dir)
+	root, _, err := sources.Root(b.dir)
 	if err != nil {
 		return none, err
 	}
-	top, err := sources.AtRevision(root, baseCommit)
+	was, err := sources.AtRevision(root, base)
 	if err != nil {
 		return none, err
 	}
-	file, err := readOwners(top.FS)
+	file, err := readOwners(was.FS)
 	if err != nil || file == nil {
 		return none, err
 	}
-	var files []string
-	if !isNew {
-		if files, err = sources.ChangedFiles(base.FS, head.FS); err != nil {
-			return none, err
-		}
+	is, err := snapshotAt(root, b.head)
+	if err != nil {
+		return none, err
 	}
-	return approvalsOf(*file, below, files), nil
+	files, err := sources.ChangedFiles(was.FS, is.FS)
+	if err != nil {
+		return none, err
+	}
+	return approvalsOf(*file, files), nil
 }
 
-// approvalsOf asks a CODEOWNERS file about files below a directory of the repository.
-func approvalsOf(f owners.File, below string, files []string) blast.Approvals {
+// approvalsOf asks a CODEOWNERS file about files of the repository.
+func approvalsOf(f owners.File, files []string) blast.Approvals {
 	all := blast.Approvals{File: f.Name, Needs: []blast.Approval{}}
 	for _, file := range files {
-		owned := f.Of(path.Join(below, file))
+		owned := f.Of(file)
 		if len(owned) == 0 {
 			all.Unowned = append(all.Unowned, file)
 		}

@@ -150,7 +150,7 @@ type Approvals struct {
 	// File is the CODEOWNERS file, as of the base; empty if there is none.
 	File  string     `json:"file,omitempty"`
 	Needs []Approval `json:"needs"`
-	// Unowned are the changed files that nobody owns.
+	// Unowned are the changed files that nobody owns. Files are named from the top of the repository.
 	Unowned []string `json:"unowned,omitempty"`
 }
 
