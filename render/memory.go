@@ -65,7 +65,7 @@ func (re *Renderer) Render(ctx context.Context, f *fleet.Fleet, in Inputs) (stat
 			drop = append(drop, u.ids()...)
 		}
 	}
-	if found = found.Sort(); found.Err() != nil {
+	if found = found.Sort(); found.Err() != nil && !(in.Partial && found.Incomplete()) {
 		return state.Set{}, found
 	}
 	set, err := r.last.set.Replace(drop, add, r.named)

@@ -68,10 +68,14 @@ type Inputs struct {
 	// Charts is the chart store: the archives of catalogue entries, each where [ChartFile] says. Nil
 	// has none of them.
 	Charts fs.FS
+	// Partial renders what can be rendered though charts are not at hand: the findings say which are not, and the
+	// components made of them are missing from the set. It is for comparing by eye, never for writing.
+	Partial bool
 }
 
 // Render makes the desired objects of a fleet. If any finding is an error, the set is empty: a fleet
-// that cannot be rendered as a whole, be it only that a chart is not at hand, is not rendered at all.
+// that cannot be rendered as a whole, be it only that a chart is not at hand, is not rendered at all
+// unless Inputs.Partial says so.
 // Cancelling ctx ends it with an error, also within a chart that would never end.
 func Render(ctx context.Context, f *fleet.Fleet, in Inputs) (state.Set, diag.List) {
 	return new(Renderer).Render(ctx, f, in)

@@ -17,6 +17,7 @@ import (
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/plumbing/format/gitignore"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 )
 
@@ -29,14 +30,13 @@ func Directory(dir string) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("open the directory %s: %w", dir, err)
 	}
-	snapshot := Snapshot{
-		FS:        &tree{nodes: &osTree{dir: root}, maxFile: DefaultMaxFile},
-		FetchedAt: time.Now().UTC(),
-	}
+	files := &directoryFS{tree: tree{nodes: &osTree{dir: root}, maxFile: DefaultMaxFile}}
+	snapshot := Snapshot{FS: files, FetchedAt: time.Now().UTC()}
 	repo, below, err := enclosing(dir)
 	if err != nil {
 		return snapshot, nil // outside any repository, or one of a form that go-git cannot read
 	}
+	files.ignores = sync.OnceValue(func() func(string, bool) bool { return ignores(repo, below) })
 	snapshot.Dirty = true
 	head, err := repo.Head()
 	if err != nil {
@@ -49,6 +49,34 @@ func Directory(dir string) (Snapshot, error) {
 	snapshot.Commit = commitOf(c)
 	snapshot.Dirty = isDirty(repo, below)
 	return snapshot, nil
+}
+
+// directoryFS is the file system of a directory.
+type directoryFS struct {
+	tree
+	ignores func() func(name string, isDir bool) bool // nil outside of repositories
+}
+
+// Ignored reports whether .gitignore files say that a file or directory is none of the repository's.
+func (d *directoryFS) Ignored(name string, isDir bool) bool {
+	return d.ignores != nil && d.ignores()(name, isDir)
+}
+
+// ignores reads the .gitignore files of a repository; what cannot be read ignores nothing.
+func ignores(repo *git.Repository, below string) func(name string, isDir bool) bool {
+	nothing := func(string, bool) bool { return false }
+	worktree, err := repo.Worktree()
+	if err != nil {
+		return nothing
+	}
+	patterns, err := gitignore.ReadPatterns(worktree.Filesystem, nil)
+	if err != nil {
+		return nothing
+	}
+	matcher := gitignore.NewMatcher(patterns)
+	return func(name string, isDir bool) bool {
+		return matcher.Match(strings.Split(path.Join(below, name), "/"), isDir)
+	}
 }
 
 // AtRevision is a Snapshot of another revision of the repository in or around path, below the same

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,18 +23,32 @@ func newPlan(g *globals) *cobra.Command {
 		out      outputs
 		conn     connection
 		exitCode bool
+		b        between
 	)
 	cmd := &cobra.Command{
 		Use:   "plan [directory]",
-		Short: "Show what would be done now, at what cost, and what is held",
+		Short: "Show what would be done now, or what a commit changes, at what cost",
 		Long: `Plan compiles the fleet, observes every target and prints the difference. It writes nothing: to the
 API servers it sends reads and dry runs, to BMCs and network controllers reads only. A plan in which
 something could not be read says so: in its text, by its exit code, and by "complete" in its JSON.
+
+With --base it compares two commits instead, and needs neither credentials nor a network: what the fleet in
+the directory, or at the revision of --head, changes since it left the base. It says first what that does to
+tenants, machines and networks, then which objects change and how, and who has to agree by CODEOWNERS. As
+nothing is asked how it is, each impact is the greatest that there can be. A chart that is not at hand makes
+it incomplete: the objects of its stack are left out, and what the stack says otherwise is shown. The markdown
+form is one comment of a pull request, the github form annotations of its files; these two need --base.
 ` + exits("there is something to do or held (only with --exit-code)", exitInvalid, exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			want, l, err := g.connect(ctx, &conn, g.directory(args))
+			if b.dir = g.directory(args); b.base != "" {
+				return g.planBetween(ctx, b, &out, exitCode)
+			}
+			if b.head != "" || out.has("markdown", "github") {
+				return errors.New("--head and the forms markdown and github are for comparing commits: say with --base what to compare with")
+			}
+			want, l, err := g.connect(ctx, &conn, b.dir)
 			if err != nil {
 				return err
 			}
@@ -60,7 +75,9 @@ something could not be read says so: in its text, by its exit code, and by "comp
 		},
 	}
 	conn.flags(cmd)
-	out.flag(cmd, "text", "json")
+	out.flag(cmd, "text", "json", "markdown", "github")
+	cmd.Flags().StringVar(&b.base, "base", "", "compare with this revision instead of what is there: a branch, tag or commit, like origin/main")
+	cmd.Flags().StringVar(&b.head, "head", "", "with --base: the revision to compare, instead of the directory as it lies there")
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 2 if there is anything to do or held")
 	return cmd
 }

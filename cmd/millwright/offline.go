@@ -27,7 +27,8 @@ func newValidate(g *globals) *cobra.Command {
 credentials, writes nothing, and prints nothing but the number of things if all is well. In the text
 and github forms files are named from where you are, in the json form from the fleet's root.
 
-With --base it also compares the fleet with what is in force, a revision of the Git repository that it
+If the repository has a CODEOWNERS file, it is checked too: every tenant's file is owned, and no line is
+without effect. With --base validate also compares the fleet with what is in force, a revision of the Git repository that it
 lies in: what cannot be changed any more, and what is removed without having been retired first.
 ` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
@@ -39,6 +40,13 @@ lies in: what cannot be changed any more, and what is removed without having bee
 			}
 			defer c.Close()
 			want, found := c.compile(cmd.Context(), snapshot)
+			if found.Err() == nil {
+				more, err := lintOwners(dir, want.Fleet)
+				if err != nil {
+					return err
+				}
+				found = append(found, more...).Sort()
+			}
 			if base != "" && found.Err() == nil {
 				changed, err := c.compare(cmd.Context(), dir, base, want.Fleet)
 				if err != nil {

@@ -47,6 +47,11 @@ func (o *outputs) Set(text string) error {
 	return nil
 }
 
+// has reports whether one of some forms was asked for.
+func (o *outputs) has(forms ...string) bool {
+	return slices.ContainsFunc(o.sinks, func(s sink) bool { return slices.Contains(forms, s.form) })
+}
+
 // Type is what the help calls a value.
 func (o *outputs) Type() string { return "form[=file]" }
 

@@ -52,19 +52,34 @@ func addReference(files scaffold.Files, dir string) error {
 var fleetName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 func newInit(g *globals) *cobra.Command {
-	var name string
+	var (
+		name string
+		jobs jobs
+	)
 	cmd := &cobra.Command{
 		Use:   "init <directory>",
-		Short: "Begin a fleet repository: a small one that validates, to fill in",
+		Short: "Begin a fleet repository that validates, or give one its CI jobs",
 		Long: `Init writes a fleet with one of each into a directory that is not there yet, or holds nothing but a new
 Git repository: a site, a hardware class, an image, a machine, a segment, a tenant, the platform and the
 policy, with a copy of the schema, so that cue vet -c ./... and editors work in it without a network. Its
 site is observed only, so that nothing is written before you say so.
-` + exits(""),
+
+With --github or --gitlab it gives a fleet, a new one or one that is there, what its pull requests need: a job
+that validates and plans without any secret, one with a token that shows the plan and runs nothing of the
+request, a CODEOWNERS file with the admins of each tenant as teams of your organisation, and a hook for
+commits. What is there already is left as it is, and named.
+` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := args[0]
+			if err := jobs.check(); err != nil {
+				return err
+			}
+			if jobs.wanted() && isFleet(dir) {
+				return jobs.write(cmd.Context(), g, dir)
+			}
 			if name == "" {
-				path, err := filepath.Abs(args[0])
+				path, err := filepath.Abs(dir)
 				if err != nil {
 					return fmt.Errorf("find the directory: %w", err)
 				}
@@ -77,14 +92,18 @@ site is observed only, so that nothing is written before you say so.
 			if err := addReference(files, scaffold.Vendored); err != nil {
 				return err
 			}
-			if err := files.WriteNew(args[0]); err != nil {
+			if err := files.WriteNew(dir); err != nil {
 				return err
 			}
-			g.say("wrote the fleet %s into %s; its README.md says what to do first, `millwright validate %s` whether it is right", name, args[0], args[0])
+			g.say("wrote the fleet %s into %s; its README.md says what to do first, `millwright validate %s` whether it is right", name, dir, dir)
+			if jobs.wanted() {
+				return jobs.write(cmd.Context(), g, dir)
+			}
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "the fleet's name, which cannot be changed later (default: that of the directory)")
+	jobs.flags(cmd)
 	return cmd
 }
 

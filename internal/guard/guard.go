@@ -46,6 +46,16 @@ func Apply(p *plan.Plan, in Input) {
 	in.reboots(p)
 }
 
+// Foresee holds of a plan between two commits what the agent would hold of it whatever it finds: what is only
+// observed, protected or under maintenance, and more deletions than may be at once. Of the world it takes no
+// more than where hosts lie; Owned is how many objects the earlier commit wants.
+func Foresee(p *plan.Plan, in Input) {
+	each(p, in.observeOnly)
+	each(p, in.protect)
+	each(p, in.lifecycle)
+	in.deletionQuota(p)
+}
+
 // each runs a guard over the changes that would do something.
 func each(p *plan.Plan, guard func(*plan.Change)) {
 	for i := range p.Changes {

@@ -87,7 +87,8 @@ type Table struct {
 	Removed Impact
 	// Created is what making it costs: joining a machine to a network is not nothing.
 	Created Impact
-	// Changed is what changing a field costs, given the object as it is; nil means None.
+	// Changed is what changing a field costs, given the object as it is; nil means None. Of an object without
+	// a Value nothing is known, and the answer is the most that it can cost.
 	Changed func(path state.Path, old, new any, live state.LiveObject) Impact
 	// Staged: a change is first accepted as pending and takes effect by a reset, which is a step of
 	// its own ("stage", then "reset").

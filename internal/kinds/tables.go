@@ -19,7 +19,7 @@ var tables = map[string]Table{
 			if len(path) == 0 || path[0] != "spec" {
 				return None
 			}
-			if hostState(live) == "available" && startsWith(path, "spec.raid", "spec.rootDeviceHints") {
+			if (live.Value == nil || hostState(live) == "available") && startsWith(path, "spec.raid", "spec.rootDeviceHints") {
 				return Reboot // an available host goes back to preparing, which boots Ironic's ramdisk
 			}
 			return None

@@ -293,6 +293,45 @@ func (t Tree) Get(at Path) (Tree, bool) {
 	return t, true
 }
 
+// Equal reports whether two trees have the same value, wherever it comes from.
+func (t Tree) Equal(u Tree) bool {
+	switch n := t.node.(type) {
+	case []Field:
+		m, ok := u.node.([]Field)
+		if !ok || len(n) != len(m) {
+			return false
+		}
+		if len(n) == 0 || &n[0] == &m[0] { // shared, as most of two commits is
+			return true
+		}
+		for i := range n {
+			if n[i].Key != m[i].Key || !n[i].Tree.Equal(m[i].Tree) {
+				return false
+			}
+		}
+		return true
+	case []Tree:
+		m, ok := u.node.([]Tree)
+		if !ok || len(n) != len(m) {
+			return false
+		}
+		for i := range n {
+			if !n[i].Equal(m[i]) {
+				return false
+			}
+		}
+		return true
+	case Encoded:
+		m, ok := u.node.(Encoded)
+		return ok && n.As == m.As && n.Tree.Equal(m.Tree)
+	}
+	switch u.node.(type) {
+	case []Field, []Tree, Encoded:
+		return false
+	}
+	return t.node == u.node
+}
+
 // Plain is the tree as the target wants it, in maps, slices and scalars: encoded trees as strings,
 // secrets as resolve gives them, sealed texts as they are. Errors are resolve's.
 func (t Tree) Plain(resolve func(SecretRef) (string, error)) (any, error) {

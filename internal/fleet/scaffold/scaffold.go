@@ -1,5 +1,6 @@
-// Package scaffold holds what people begin with: the schema as a module of CUE, and a small fleet
-// repository that validates. Begin with [Repository]. It knows the schema's text and no fleet.
+// Package scaffold holds what people begin with: the schema as a module of CUE, a small fleet
+// repository that validates, and the jobs of its pull requests. Begin with [Repository], or with [CI] for a
+// fleet that is there. It knows the schema's text and no fleet.
 package scaffold
 
 import (
