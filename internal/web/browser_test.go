@@ -96,12 +96,22 @@ func ask[T any](b *browser, expression string) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
 	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	require.NoError(b.t, err, expression)
 	return v
 }
 
-// look is how a reader sees pages: how wide, and light or dark.
+// serve serves a dashboard to the browser until the test ends.
+func serve(t *testing.T, d *Dashboard) *httptest.Server {
+	server := httptest.NewServer(d)
+	t.Cleanup(func() {
+		d.endStreams() // which the browser holds open
+		server.Close()
+	})
+	return server
+}
+
+// reader is how somebody sees pages: how wide, and light or dark.
 type reader struct {
 	name          string
 	width, height int64
@@ -116,6 +126,15 @@ func (b *browser) as(r reader) {
 		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: r.scheme}},
 		})
+		return err
+	}))
+}
+
+// scripts says whether pages may run any.
+func (b *browser) scripts(run bool) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !run})
 		return err
 	}))
 }
@@ -146,8 +165,7 @@ func named(url string) string {
 // stumble, nothing may be forbidden by the pages' own policy, and no page may be wider than a phone.
 func TestEveryPageInABrowser(t *testing.T) {
 	b := openBrowser(t)
-	server := httptest.NewServer(served(t, filled(t, 320)))
-	defer server.Close()
+	server := serve(t, served(t, filled(t, 320)))
 	for _, r := range readers {
 		b.as(r)
 		for _, url := range everyPage {

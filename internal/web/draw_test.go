@@ -22,7 +22,9 @@ func TestStackIsDrawnInOrder(t *testing.T) {
 	}
 	require.Len(t, d.Boxes, len(parts))
 	require.Len(t, d.Lines, 10, "of 12 that wait for another, two follow from the others")
-	require.NotPanics(t, func() { drawStack([]Component{{Name: "a", After: []string{"b"}}, {Name: "b", After: []string{"a", "gone"}}}) })
+	require.NotPanics(t, func() {
+		drawStack([]Component{{Name: "a", After: []string{"b"}}, {Name: "b", After: []string{"a", "gone"}}})
+	})
 }
 
 // TestSegmentDrawsAllThatAreOnIt protects that nobody on a segment is left out of its picture.

@@ -19,7 +19,9 @@ import (
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 const (
-	head    = "9d02e71a5b8d4036c1e2f3a4b5968778695a4b3c"
+	head         = "9d02e71a5b8d4036c1e2f3a4b5968778695a4b3c"
+	staleInWorld = 5 * time.Minute
+
 	refused = "4f1c2ab05b8d4036c1e2f3a4b5968778695a4b3c"
 )
 
@@ -233,7 +235,7 @@ func served(t testing.TB, store *Store, change ...func(*Options)) *Dashboard {
 	t.Helper()
 	o := Options{
 		Store: store, Access: Loopback{}, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Now: func() time.Time { return noon },
-		StaleAfter: 5 * time.Minute, Rate: 1e6, Burst: 1e6,
+		StaleAfter: staleInWorld, Rate: 1e6, Burst: 1e6,
 	}
 	for _, c := range change {
 		c(&o)
