@@ -68,7 +68,11 @@ func machine(f *fleet.Fleet, m *fleet.Machine) web.Machine {
 		out.Image = f.ImageOf(p.Pool)
 	}
 	for _, n := range m.NICs {
-		out.NICs = append(out.NICs, web.NIC{Name: n.Name, Role: n.Role, Address: cmp.Or(n.MAC, n.GUID), Leaf: n.Leaf})
+		nic := web.NIC{Name: n.Name, Role: n.Role, Address: cmp.Or(n.MAC, n.GUID), Leaf: n.Leaf}
+		if n.GUID != "" {
+			nic.Port = fleet.NormalGUID(n.GUID)
+		}
+		out.NICs = append(out.NICs, nic)
 	}
 	return out
 }
@@ -115,6 +119,9 @@ func segment(f *fleet.Fleet, s *fleet.Segment, tenants []web.Tenant) web.Segment
 	}
 	if s.InfiniBand != nil {
 		out.PKey = s.InfiniBand.PKey
+		if name, u := f.DirectUFM(s); u != nil {
+			out.UFM, out.PKey = name, fmt.Sprintf("%#x", s.InfiniBand.Direct.PKey)
+		}
 	}
 	if s.NVLink != nil {
 		out.NVLink = s.NVLink.Partition

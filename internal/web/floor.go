@@ -60,6 +60,8 @@ func (m Machine) PoolAddress() string {
 // NIC is one network port.
 type NIC struct {
 	Name, Role, Address, Leaf string
+	// Port is an InfiniBand port as addresses of partitions write it; empty for others.
+	Port string
 }
 
 // Tenant is a customer.

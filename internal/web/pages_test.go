@@ -228,3 +228,24 @@ func TestSortAndFilter(t *testing.T) {
 	require.Contains(t, get(t, d, "/machines?page=999").Body.String(), "page 4 of 4")
 	require.True(t, natural("r2", "r10") < 0 && natural("r10", "r2") > 0 && natural("a1", "a01") < 0 && natural("a", "a") == 0)
 }
+
+// TestWhatIsForAMachineIsShownWithIt protects that a machine's state is that of all that is for it, in every
+// system, whatever its address is called there.
+func TestWhatIsForAMachineIsShownWithIt(t *testing.T) {
+	f, r := world(t, 16)
+	m := f.Machines[2]
+	for _, address := range []string{
+		"redfish/" + m.Name + "/bios", "netris/dc1/server/" + m.Name, "netris/dc1/servercluster/acme-train/server/" + m.Name, "ufm/fabric/pkey/0x101/guid/" + m.NICs[1].Port,
+		"kubernetes/control-plane/BareMetalHost.metal3.io/metal3-system/" + m.Name, "kubernetes/control-plane/BareMetalHost.metal3.io/metal3-system/" + m.Name + "/pool/acme/train/h100",
+	} {
+		r.Items = []report.Item{{Address: address, Entity: m.PoolAddress(), Status: plan.Failed, Since: noon}}
+		store := &Store{}
+		store.SetFloor(f)
+		store.SetReport(r)
+		s := store.Snapshot(Scope{All: true})
+		require.Equal(t, "failed", s.states[s.machines[m.Name]], address)
+		require.Equal(t, "failed", s.status("tenant/acme"), address)
+	}
+	own := (&Store{floor: f}).Snapshot(Scope{All: true}).ofMachine(m.Name)
+	require.Len(t, own, 6, "objects that are for it")
+}

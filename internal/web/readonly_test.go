@@ -18,7 +18,7 @@ func TestNothingThatWritesIsInReach(t *testing.T) {
 	const module = "millwright.dev/millwright/"
 	packages := strings.Fields(string(out))
 	require.Contains(t, packages, module+"internal/report", "the list is of something else")
-	for _, name := range []string{"reconcile", "sources", "render", "internal/target", "internal/kubernetes", "internal/redfish", "internal/netris", "internal/inventory", "internal/guard", "internal/fleet"} {
+	for _, name := range []string{"reconcile", "sources", "render", "internal/target", "internal/kubernetes", "internal/redfish", "internal/netris", "internal/ufm", "internal/inventory", "internal/guard", "internal/fleet"} {
 		require.NotContains(t, packages, module+name)
 	}
 	require.NotContains(t, packages, "os/exec")

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -20,11 +21,12 @@ type scopedFloor struct {
 	racks    map[[2]string][]int
 	wanted   map[state.System]int // objects
 	owners   map[string]string    // tenant by entity, of segments
+	ports    map[string]string    // machine by InfiniBand port
 }
 
 // floor is what the scope leaves of a floor, which may be nil.
 func (s Scope) floor(f *Floor) *scopedFloor {
-	out := &scopedFloor{scope: s, machines: map[string]int{}, racks: map[[2]string][]int{}, wanted: map[state.System]int{}, owners: map[string]string{}}
+	out := &scopedFloor{scope: s, machines: map[string]int{}, racks: map[[2]string][]int{}, wanted: map[state.System]int{}, owners: map[string]string{}, ports: map[string]string{}}
 	if f == nil {
 		return out
 	}
@@ -37,6 +39,11 @@ func (s Scope) floor(f *Floor) *scopedFloor {
 	}
 	for i, m := range out.Machines {
 		out.machines[m.Name] = i
+		for _, n := range m.NICs {
+			if n.Port != "" {
+				out.ports[n.Port] = m.Name
+			}
+		}
 		at := [2]string{m.Site, m.Rack}
 		out.racks[at] = append(out.racks[at], i)
 	}
@@ -126,7 +133,7 @@ func (f *scopedFloor) shows(entity, address string) bool {
 		return false
 	}
 	// What is for the machine that one has may lie at somebody else's: its place in another segment.
-	part := machineOf(address)
+	part := f.machineOf(address)
 	if part == "" {
 		return true
 	}
@@ -212,11 +219,9 @@ func (f *scopedFloor) object(address string) (state.Object, bool) {
 	return f.Objects.Get(id)
 }
 
-// machineOf is the machine that an address leads to, or "".
-func machineOf(address string) string {
-	if address == "" {
-		return ""
-	}
+// machineOf is the machine that an address leads to, or "". A port of no machine that the reader may see
+// is called by its own name, which no machine has.
+func (f *scopedFloor) machineOf(address string) string {
 	id, err := state.ParseID(address)
 	if err != nil {
 		return ""
@@ -225,6 +230,8 @@ func machineOf(address string) string {
 	switch {
 	case id.Target.System == state.Redfish:
 		return id.Target.Name
+	case id.Target.System == state.UFM && part == "guid":
+		return cmp.Or(f.ports[name], name)
 	case id.Target.System == state.Netris && part == "server":
 		name, _, _ = strings.Cut(name, "/")
 		return name

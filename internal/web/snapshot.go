@@ -56,7 +56,7 @@ func newSnapshot(sequence uint64, f *scopedFloor, r *report.Report) *Snapshot {
 
 func (s *Snapshot) add(i report.Item) {
 	words := strings.SplitN(i.Address, "/", 3)
-	item := Item{Item: i, Machine: machineOf(i.Address)}
+	item := Item{Item: i, Machine: s.machineOf(i.Address)}
 	if len(words) == 3 {
 		item.System, item.Target = words[0], words[0]+"/"+words[1]
 	}
@@ -237,8 +237,8 @@ func (s *Snapshot) ofMachine(name string) []state.Object {
 		switch o.ID.Target.System {
 		case state.Redfish:
 			return o.ID.Target.Name == name
-		case state.Netris:
-			return o.ID.Part != "" && machineOf(o.ID.String()) == name
+		case state.Netris, state.UFM:
+			return o.ID.Part != "" && s.machineOf(o.ID.String()) == name
 		}
 		return o.ID.Name == name && strings.HasSuffix(o.ID.Kind, ".metal3.io")
 	})

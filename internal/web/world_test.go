@@ -133,7 +133,7 @@ func worldMachine(n, rack, unit int) Machine {
 	m := Machine{
 		Name: fmt.Sprintf("gpu-%04d", n+1), Site: "dc1", Rack: fmt.Sprintf("%c%02d", 'a'+rack/12%26, rack%12+1), Unit: unit, Height: 5, Class: "h100-8x",
 		GPUModel: "H100-SXM5-80GB", GPUs: 8, Lifecycle: InService, Role: "worker", Serial: fmt.Sprintf("SN%08d", n), BMC: fmt.Sprintf("10.10.%d.%d", n>>8, n&255),
-		Image: "ubuntu-noble-gpu", NICs: []NIC{{"eth0", "north-south", fmt.Sprintf("5c:ff:35:%02x:%02x:00", n>>8, n&255), "leaf-1"}, {"ib0", "infiniband", fmt.Sprintf("b8:3f:d2:03:00:%02x:%02x:00", n>>8, n&255), "ib-leaf-1"}},
+		Image: "ubuntu-noble-gpu", NICs: []NIC{{"eth0", "north-south", fmt.Sprintf("5c:ff:35:%02x:%02x:00", n>>8, n&255), "leaf-1", ""}, {"ib0", "infiniband", fmt.Sprintf("b8:3f:d2:03:00:%02x:%02x:00", n>>8, n&255), "ib-leaf-1", fmt.Sprintf("b83fd20300%02x%02x00", n>>8, n&255)}},
 	}
 	if rack > 311 {
 		m.Rack = fmt.Sprintf("z%03d", rack)
@@ -171,6 +171,9 @@ func machineObjects(m Machine) []state.Object {
 		objects = append(objects, state.Object{
 			ID:     state.ID{Target: state.Target{System: state.Netris, Name: m.Site}, Kind: "servercluster", Name: m.Segment, Part: "server/" + m.Name},
 			Entity: m.PoolAddress(), Mode: state.Own, Tree: state.Map(map[string]state.Tree{"server": leaf(m.Name, m.PoolAddress(), "")}, state.Origin{}),
+		}, state.Object{
+			ID:     state.ID{Target: state.Target{System: state.UFM, Name: "fabric"}, Kind: "pkey", Name: "0x101", Part: "guid/" + m.NICs[1].Port},
+			Entity: m.PoolAddress(), Mode: state.Own, Tree: state.Map(map[string]state.Tree{"membership": leaf("full", m.PoolAddress(), "")}, state.Origin{}),
 		})
 	}
 	return objects
