@@ -27,12 +27,15 @@ type dashboard struct {
 	metrics      []string
 }
 
+// The headers in which many proxies tell who somebody is.
+const userHeader, groupsHeader = "X-Forwarded-User", "X-Forwarded-Groups"
+
 func (d *dashboard) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&d.listen, "listen", "127.0.0.1:0", "loopback address that serves the dashboard, without login, to this machine")
 	cmd.Flags().StringVar(&d.public, "dashboard", "", "address that serves the dashboard to a proxy that people sign in at, as 0.0.0.0:8080; needs --trusted-proxy")
 	cmd.Flags().StringSliceVar(&d.proxies, "trusted-proxy", nil, "address or network of a proxy that is believed who somebody is; may be repeated")
-	cmd.Flags().StringVar(&d.user, "user-header", "X-Forwarded-User", "header in which the proxy names who signed in; it must remove what people send under this name")
-	cmd.Flags().StringVar(&d.groups, "groups-header", "X-Forwarded-Groups", "header in which the proxy names their groups, separated by commas; it must remove what people send under this name")
+	cmd.Flags().StringVar(&d.user, "user-header", userHeader, "header in which the proxy names who signed in; it must remove what people send under this name")
+	cmd.Flags().StringVar(&d.groups, "groups-header", groupsHeader, "header in which the proxy names their groups, separated by commas; it must remove what people send under this name")
 	cmd.Flags().StringSliceVar(&d.viewers, "viewers", nil, "group that sees the whole fleet; groups that administer a tenant in Git see that tenant; may be repeated")
 	cmd.Flags().StringSliceVar(&d.metrics, "metrics-from", nil, "address or network that may read /metrics at the address of --dashboard without a proxy; may be repeated")
 }
@@ -46,8 +49,8 @@ func (d *dashboard) check() error {
 	if d.public != "" && len(d.proxies) == 0 {
 		return fmt.Errorf("--dashboard %s: say with --trusted-proxy which proxy tells who somebody is", d.public)
 	}
-	if d.public == "" && len(d.proxies)+len(d.viewers)+len(d.metrics) > 0 {
-		return errors.New("--trusted-proxy, --viewers and --metrics-from say who may see what at the address of --dashboard, which is not given")
+	if d.public == "" && (len(d.proxies)+len(d.viewers)+len(d.metrics) > 0 || d.user != userHeader || d.groups != groupsHeader) {
+		return errors.New("--trusted-proxy, --user-header, --groups-header, --viewers and --metrics-from say who may see what at the address of --dashboard, which is not given")
 	}
 	_, err = d.access()
 	return err

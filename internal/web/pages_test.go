@@ -187,7 +187,9 @@ func TestPagesWhenThingsAreNotWell(t *testing.T) {
 	store := &Store{}
 	store.SetFloor(f)
 	store.SetReport(down)
-	require.NotContains(t, text(t, get(t, served(t, store), "/machines").Body.String()), "in sync in-service", "what cannot be read is never in sync")
+	d := served(t, store)
+	require.NotContains(t, text(t, get(t, d, "/machines").Body.String()), "in sync in-service", "what cannot be read is never in sync")
+	require.Contains(t, text(t, get(t, d, "/o/redfish/gpu-0001/bios").Body.String()), "redfish/gpu-0001/bios unknown")
 }
 
 // TestHostileTextStaysText protects readers from what names and values of others may hold.

@@ -129,5 +129,7 @@ func TestEvents(t *testing.T) {
 	stop()
 	require.False(t, s.until("never"), "the stream ends")
 	require.NoError(t, <-ended)
+	d.streams.mu.Lock()
+	defer d.streams.mu.Unlock()
 	require.Zero(t, d.streams.open)
 }

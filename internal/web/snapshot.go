@@ -246,11 +246,13 @@ func (s *Snapshot) ofMachine(name string) []state.Object {
 
 // objectStatus is how a desired object stands, by the last report.
 func (s *Snapshot) objectStatus(address string) string {
-	n, ok := s.byAddress[address]
+	n, told := s.byAddress[address]
+	words := strings.SplitN(address, "/", 3)
+	_, down := s.down[strings.Join(words[:min(2, len(words))], "/")]
 	switch {
-	case ok:
+	case told:
 		return string(s.items[n].Status)
-	case !s.current():
+	case down, !s.current():
 		return unknown
 	}
 	return inSync
