@@ -29,6 +29,8 @@ type Agent struct {
 	Interval, Pause time.Duration
 	// Publish is told how things stand after every pass.
 	Publish func(report.Report)
+	// InForce, if not nil, is told what is in force from now on, before the first pass over it.
+	InForce func(Desired)
 	Log     *slog.Logger
 
 	want    Desired
@@ -159,6 +161,9 @@ func (a *Agent) adopt(ctx context.Context, s sources.Snapshot) error {
 	a.source.Commit, a.source.Subject, a.source.Fetched = s.Commit.Hash, s.Commit.Subject, s.FetchedAt
 	want.Source = a.source
 	a.want, a.inForce = want, true
+	if a.InForce != nil {
+		a.InForce(want)
+	}
 	a.Log.Info("in force", "commit", s.Commit.Short(), "subject", s.Commit.Subject)
 	return nil
 }

@@ -125,7 +125,8 @@ func refused(hash, bad string) func(report.Source) bool {
 // and why the newest commit is not in force is always the true reason.
 func TestTheLastGoodCommitStaysInForce(t *testing.T) {
 	x := newRun(t, 1)
-	w := watched(x)
+	var told []string // what is in force, by the agent's word
+	w := watched(x, func(a *Agent) { a.InForce = func(d Desired) { told = append(told, d.Source.Commit) } })
 	dead := look{err: errors.New("no route to host")}
 
 	r := w.see(dead, func(s report.Source) bool { return s.Error == "no route to host" })
@@ -144,6 +145,7 @@ func TestTheLastGoodCommitStaysInForce(t *testing.T) {
 	require.Contains(t, r.Source.Error, "wants nothing")
 	require.Equal(t, "c1", x.kept.good)
 	require.NoError(t, w.stop())
+	require.Equal(t, []string{"c1"}, told, "of what is refused nobody is told that it is in force")
 
 	for _, l := range []look{dead, {snapshot: commit("bad")}} {
 		x.start()

@@ -96,24 +96,39 @@ func (a *agent) listen(tell func(logLine)) {
 
 // report is how things stand, by the agent's own word.
 func (a *agent) report(ctx context.Context) (report.Report, error) {
-	address, err := os.ReadFile(filepath.Join(a.state, "agent.address"))
+	text, err := a.get(ctx, "/api/v1/report")
 	if err != nil {
 		return report.Report{}, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+strings.TrimSpace(string(address))+"/v1/report", nil)
+	return report.Decode([]byte(text))
+}
+
+// dashboard is the address of the agent's dashboard.
+func (a *agent) dashboard() (string, error) {
+	address, err := os.ReadFile(filepath.Join(a.state, "agent.address"))
+	return "http://" + strings.TrimSpace(string(address)), err
+}
+
+// get asks the agent's dashboard for a page.
+func (a *agent) get(ctx context.Context, path string) (string, error) {
+	base, err := a.dashboard()
 	if err != nil {
-		return report.Report{}, err
+		return "", err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
+	if err != nil {
+		return "", err
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return report.Report{}, err
+		return "", err
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return report.Report{}, err
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("the agent answers %s for %s: %s", answer.Status, path, text)
 	}
-	return report.Decode(text)
+	return string(text), err
 }
 
 // until waits for the agent's report to fulfil a condition.

@@ -28,6 +28,7 @@ func (s *show) tell(ctx context.Context) error {
 		{"A live tenant is removed with git rm", s.remove},
 		{"A bad commit is pushed", s.badCommit},
 		{"Where does a value come from?", s.why},
+		{"What do people see?", s.dashboard},
 	} {
 		chapter(i+1, c.title)
 		if err := c.tell(ctx); err != nil {
@@ -315,12 +316,37 @@ func (s *show) why(ctx context.Context) error {
 	return err
 }
 
+// dashboard tries what a browser would show, and says where.
+func (s *show) dashboard(ctx context.Context) error {
+	base, err := s.agent.dashboard()
+	if err != nil {
+		return err
+	}
+	head, err := s.repo.head(ctx)
+	if err != nil {
+		return err
+	}
+	for path, shows := range map[string]string{"/": head, "/racks": "gpu-001", "/tenants/acme": "Acme Robotics", "/machines/gpu-001": "a1", "/stacks/training": "priorities"} {
+		page, err := s.agent.get(ctx, path)
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(page, shows) {
+			return fmt.Errorf("the dashboard's page %s does not show %s", path, shows)
+		}
+	}
+	say("The agent serves a read-only dashboard: %s/ has what needs attention, %s/racks the floor.", base, base)
+	return nil
+}
+
 // leaveRunning says what to try while everything runs on.
 func (s *show) leaveRunning() {
 	reach := strings.Join(s.reach(), " ")
+	dashboard, _ := s.agent.dashboard() // it was read just before
 	fmt.Printf(`
 Everything is still running. From another terminal:
 
+  xdg-open %[7]s/racks                          # or any browser
   cd %[1]s                                       # edit the fleet, git commit, and watch
   %[2]s status --state-dir %[3]s
   %[2]s plan %[4]s
@@ -329,5 +355,5 @@ Everything is still running. From another terminal:
   tail -f %[6]s
 
 Ctrl-C stops it all.
-`, s.repo.dir, s.binary, s.agent.state, reach, s.world.kubeconfig(), s.agent.log)
+`, s.repo.dir, s.binary, s.agent.state, reach, s.world.kubeconfig(), s.agent.log, dashboard)
 }

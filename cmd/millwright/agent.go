@@ -5,19 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"millwright.dev/millwright/internal/floor"
 	"millwright.dev/millwright/internal/inventory"
 	"millwright.dev/millwright/internal/report"
 	"millwright.dev/millwright/internal/state"
-	"millwright.dev/millwright/internal/view"
+	"millwright.dev/millwright/internal/web"
 	"millwright.dev/millwright/reconcile"
 	"millwright.dev/millwright/sources"
 )
@@ -26,7 +24,7 @@ import (
 type agentOptions struct {
 	conn            connection
 	repo, ref, path string
-	listen          string
+	dashboard       dashboard
 	poll, interval  time.Duration
 	pause, settle   time.Duration
 	bmcInterval     time.Duration
@@ -40,7 +38,8 @@ func newAgent(g *globals) *cobra.Command {
 		Short: "Watch a repository and keep everything as it says",
 		Long: `Agent fetches the repository, compiles each new commit, and keeps all targets as the newest good
 commit wants them. A commit that cannot be fetched or does not compile changes nothing: the last good
-one stays in force. It serves its report, read-only, on a loopback address.
+one stays in force. It serves a read-only dashboard on a loopback address, which it says when it
+starts, and with --dashboard to people who sign in at a proxy.
 ` + exits(""),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), g) },
@@ -49,7 +48,7 @@ one stays in force. It serves its report, read-only, on a loopback address.
 	cmd.Flags().StringVar(&o.repo, "repo", "", "URL or local path of the fleet repository (required); a password or token comes from MILLWRIGHT_GIT_USERNAME and MILLWRIGHT_GIT_PASSWORD, or MILLWRIGHT_GIT_TOKEN")
 	cmd.Flags().StringVar(&o.ref, "ref", "", "branch, tag or commit; the remote's default branch without it")
 	cmd.Flags().StringVar(&o.path, "path", "", "directory of the repository that the fleet lies in")
-	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:0", "loopback address that serves the report")
+	o.dashboard.flags(cmd)
 	cmd.Flags().DurationVar(&o.poll, "poll", time.Minute, "time between two looks at the repository")
 	cmd.Flags().DurationVar(&o.interval, "interval", time.Minute, "time between two looks at the targets when nothing is under way and no cluster tells of a change")
 	cmd.Flags().DurationVar(&o.pause, "pause", 2*time.Second, "time between two looks when something is under way")
@@ -62,9 +61,8 @@ one stays in force. It serves its report, read-only, on a loopback address.
 
 // run wires the agent and lets it work until ctx is done.
 func (o *agentOptions) run(ctx context.Context, g *globals) error {
-	host, _, err := net.SplitHostPort(o.listen)
-	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("--listen %s: the report has no login yet, so only a loopback address like 127.0.0.1:0 may serve it", o.listen)
+	if err := o.dashboard.check(); err != nil {
+		return err
 	}
 	log := slog.New(slog.NewJSONHandler(g.stderr, nil))
 	if err := os.MkdirAll(o.conn.stateDir, 0o700); err != nil {
@@ -90,10 +88,12 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 		return err
 	}
 	defer release()
-	served, err := o.serve(ctx, log)
+	store := &web.Store{}
+	served, err := o.dashboard.serve(ctx, store, o.interval, o.conn.addressFile(), log)
 	if err != nil {
 		return err
 	}
+	defer served()
 	l.reconciler.Settle, l.reconciler.Patience = o.settle, o.patience
 	l.reconciler.Keep = map[state.System]time.Duration{state.Redfish: o.bmcInterval}
 	poller := sources.NewPoller(git)
@@ -108,8 +108,9 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 		Recall:     git.At,
 		Compile:    compiler.compile,
 		Reconciler: l.reconciler, Interval: o.interval, Pause: o.pause, Log: log,
+		InForce: func(d reconcile.Desired) { store.SetFloor(floor.Of(d.Source.Commit, d.Fleet, d.Set)) },
 		Publish: func(r report.Report) {
-			served.Store(&r)
+			store.SetReport(r)
 			if err := o.conn.save(r); err != nil {
 				log.Error("the report could not be stored", "error", err)
 			}
@@ -120,40 +121,6 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 		return cause
 	}
 	return err
-}
-
-// serve answers GET and HEAD of /v1/report on a loopback address, and writes that address into the
-// state directory, where `millwright status` finds it.
-func (o *agentOptions) serve(ctx context.Context, log *slog.Logger) (*atomic.Pointer[report.Report], error) {
-	listener, err := net.Listen("tcp", o.listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen for readers of the report: %w", err)
-	}
-	var current atomic.Pointer[report.Report]
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/report", func(w http.ResponseWriter, _ *http.Request) {
-		r := current.Load()
-		if r == nil {
-			http.Error(w, "the first pass is not finished yet", http.StatusServiceUnavailable)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
-		if err := view.JSON(w, r); err != nil {
-			log.Debug("a reader of the report went away", "error", err)
-		}
-	})
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second}
-	go func() { _ = server.Serve(listener) }()
-	context.AfterFunc(ctx, func() { _ = server.Close() })
-	log.Info("serving the report", "address", listener.Addr().String())
-	file := o.conn.addressFile()
-	if err := os.WriteFile(file, []byte(listener.Addr().String()+"\n"), 0o600); err != nil {
-		_ = server.Close()
-		return nil, fmt.Errorf("write down where the report is served: %w", err)
-	}
-	context.AfterFunc(ctx, func() { _ = os.Remove(file) })
-	return &current, nil
 }
 
 // lastGood is the memory of the commit in force: the one of the namespace's fleet.

@@ -179,7 +179,7 @@ func fakeAgent(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	body := ts.ReadFile(args[1])
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet || r.URL.Path != "/v1/report" {
+		if r.Method != http.MethodGet || r.URL.Path != "/api/v1/report" {
 			status = http.StatusNotFound
 		}
 		w.WriteHeader(status)

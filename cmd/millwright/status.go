@@ -96,7 +96,7 @@ const maxReport = 256 << 20
 func fetchReport(ctx context.Context, agent string) (report.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+agent+"/v1/report", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+agent+"/api/v1/report", nil)
 	if err != nil {
 		return report.Report{}, fmt.Errorf("ask the agent at %s: %w", agent, err)
 	}

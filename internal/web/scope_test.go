@@ -1,0 +1,171 @@
+package web
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"millwright.dev/millwright/internal/plan"
+	"millwright.dev/millwright/internal/report"
+	"millwright.dev/millwright/internal/state"
+)
+
+// canary is in every word that is globex's; whoever may see acme only must never read it.
+const canary = "canary"
+
+// shared is a fleet of acme and of a tenant all of whose names and texts hold the canary, with a report
+// that speaks of the latter wherever a text can stand, also in what is acme's.
+func shared(t *testing.T) *Store {
+	t.Helper()
+	f, r := world(t, 320)
+	rename := strings.NewReplacer("globex", canary, "Globex", canary)
+	f.Tenants[1] = Tenant{Name: canary, DisplayName: "The " + canary, Admins: []string{"idp:" + canary + "-admins"}, Groups: []string{canary + "-admins"}, Clusters: []Cluster{{
+		Tenant: canary, Name: "train", Segment: canary + "-train", Stack: "training", Pools: []Pool{{Tenant: canary, Cluster: "train", Name: "h100"}},
+	}}}
+	f.Segments[1] = Segment{Name: canary + "-train", Tenant: canary, Cluster: "train", Site: "dc1"}
+	f.Segments[0].Peers = []string{canary + "-train"}
+	f.Stacks[0].Clusters = []string{"acme/train", canary + "/train"}
+	f.Stacks = append([]Stack{{Name: canary, Clusters: []string{canary + "/train"}}}, f.Stacks...)
+	f.Quiet["tenant/"+canary], f.Quiet["site/dc1"] = canary, canary
+	f.Sites[0].Description = canary
+	f.Positions["tenant/"+canary] = canary + ".cue:1"
+	taken := "" // a machine of acme that is still in the other's segment
+	for i := range f.Machines {
+		m := &f.Machines[i]
+		m.Tenant, m.Segment = rename.Replace(m.Tenant), rename.Replace(m.Segment)
+		m.Description = "was " + canary + "'s"
+		if m.Tenant != "acme" {
+			f.Positions["machine/"+m.Name] = canary + ".cue:2"
+			m.Serial, m.BMC = canary, canary
+		} else {
+			taken = m.Name
+		}
+	}
+	var objects []state.Object
+	for o := range f.Objects.All() {
+		o.ID.Target.Name, o.ID.Name, o.ID.Namespace, o.Entity = rename.Replace(o.ID.Target.Name), rename.Replace(o.ID.Name), rename.Replace(o.ID.Namespace), rename.Replace(o.Entity)
+		if kind, name, tenant := entityWords(o.Entity); tenant == "acme" || kind == "segment" && strings.HasPrefix(name, "acme") {
+			o.Tree = state.Map(map[string]state.Tree{"peer": leaf(canary, "segment/"+canary+"-train", "northSouth")}, state.Origin{})
+		}
+		objects = append(objects, o)
+	}
+	set, err := state.NewSet(objects, nil)
+	require.NoError(t, err)
+	f.Objects = set
+
+	r.Source = report.Source{Commit: head, Subject: "Grow " + canary, Error: "tenants/" + canary + ".cue:4: no such field", Refused: refused}
+	r.Alarms = []string{taken + " is in the segment of " + canary}
+	for i := range r.Items {
+		item := &r.Items[i]
+		item.Address, item.Entity = rename.Replace(item.Address), rename.Replace(item.Entity)
+		item.Note, item.Waits = "it is "+canary+"'s", append(item.Waits, "netris/dc1/servercluster/"+canary+"-train/server/"+taken)
+		item.Held = append(item.Held, plan.Hold{By: "isolation", Why: taken + " is " + canary + "'s", Until: canary + " gives it up"})
+		item.Fields = append(item.Fields, plan.Field{Name: "labels", Old: canary, New: "acme", Who: []state.Writer{{Name: canary}}, Origin: state.Origin{Entity: "tenant/" + canary, Field: canary}})
+	}
+	r.Items = append(r.Items,
+		report.Item{Address: "netris/dc1/servercluster/" + canary + "-train/server/" + taken, Entity: "pool/" + canary + "/train/h100", Status: plan.Held},
+		report.Item{Address: "netris/dc1/servercluster/" + canary + "-old/server/" + taken, Status: plan.Orphaned},
+	)
+	slices.SortFunc(r.Items, func(a, b report.Item) int { return strings.Compare(a.Address, b.Address) })
+	for _, target := range []string{"kubernetes/" + canary + ".train", "kubernetes/acme.train", "netris/dc1"} {
+		r.Unreachable = append(r.Unreachable, report.Unreachable{Target: target, Why: "asked for " + canary})
+	}
+	store := &Store{}
+	store.SetFloor(f)
+	store.SetReport(r)
+	return store
+}
+
+// proxied is a dashboard behind a proxy.
+func proxied(t *testing.T, store *Store) *Dashboard {
+	return served(t, store, func(o *Options) {
+		o.Access = Proxy{Trusted: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}, User: "X-User", Groups: "X-Groups", Viewers: []string{"ops"}, Metrics: []netip.Prefix{netip.MustParsePrefix("10.2.0.1/32")}}
+	})
+}
+
+// by asks as somebody of these groups.
+func by(groups string) func(*http.Request) {
+	return func(r *http.Request) {
+		r.RemoteAddr = "10.1.2.3:40000"
+		r.Header.Set("X-User", "reader@example.com")
+		r.Header.Set("X-Groups", groups)
+	}
+}
+
+// TestATenantSeesNothingOfOthers asks for every route as a reader of acme: no page, no answer of the API
+// and no header may hold the canary, and what is acme's must be there.
+func TestATenantSeesNothingOfOthers(t *testing.T) {
+	d := proxied(t, shared(t))
+	others := ""
+	for _, m := range d.Store.Snapshot(Scope{All: true}).Machines {
+		if m.Tenant == canary {
+			others = m.Name
+		}
+	}
+	paths := slices.Clone(everyPage)
+	for _, e := range endpoints() {
+		paths = append(paths, strings.NewReplacer("{machine}", "gpu-0008", "{address...}", "redfish/gpu-0008/ntp").Replace(e.pattern))
+	}
+	paths = append(paths, "/search?q=can", "/search?q="+others, "/machines?tenant=can", "/segments/acme-train", "/attention?sort=address", "/plan?sort=-since",
+		"/o/kubernetes/control-plane/Project.management.loft.sh/acme", "/api/v1/objects/kubernetes/control-plane/Project.management.loft.sh/acme", "/api/v1/openapi.json")
+	for _, path := range paths {
+		w := get(t, d, path, by("acme-admins"))
+		require.Equal(t, http.StatusOK, w.Code, path)
+		require.NotContains(t, w.Body.String(), canary, path)
+		if !strings.HasPrefix(path, "/search?q="+others) {
+			require.NotContains(t, w.Body.String(), others, path)
+		}
+		require.Contains(t, get(t, d, "/tenants", by("ops")).Body.String(), canary, "without the scope it is there")
+	}
+	require.Contains(t, get(t, d, "/tenants", by("acme-admins")).Body.String(), "acme")
+	require.Contains(t, get(t, d, "/api/v1/items", by("acme-admins")).Body.String(), "redfish/gpu-0008/ntp")
+	for _, path := range []string{"/tenants/" + canary, "/segments/" + canary + "-train", "/stacks/" + canary, "/pools/" + canary + "/train/h100", "/machines/" + others, "/api/v1/machines/" + others,
+		"/o/redfish/" + others + "/ntp", "/api/v1/objects/redfish/" + others + "/ntp", "/o/netris/dc1/vpc/" + canary + "-train"} {
+		mine, none := get(t, d, path, by("acme-admins")), get(t, d, "/tenants/nobody", by("acme-admins"))
+		require.Equal(t, http.StatusNotFound, mine.Code, path)
+		require.Equal(t, http.StatusOK, get(t, d, path, by("ops")).Code, "%s is there for others", path)
+		if !strings.HasPrefix(path, "/api") {
+			_, says, _ := strings.Cut(mine.Body.String(), "<main")
+			_, none, _ := strings.Cut(none.Body.String(), "<main")
+			require.Equal(t, none, says, "%s: it must not show that there is such a thing", path)
+		}
+	}
+	require.Equal(t, http.StatusForbidden, get(t, d, "/metrics", by("acme-admins")).Code)
+	require.NotContains(t, get(t, d, "/metrics", by("ops")).Body.String(), canary, "metrics name no tenant")
+}
+
+// TestAccess protects who is let in, and who is believed.
+func TestAccess(t *testing.T) {
+	d := proxied(t, shared(t))
+	from := func(address string) func(*http.Request) { return func(r *http.Request) { r.RemoteAddr = address } }
+	for _, c := range []struct {
+		what   string
+		change []func(*http.Request)
+		path   string
+		want   int
+	}{
+		{"whoever does not come through the proxy", []func(*http.Request){by("ops"), from("10.3.0.1:1")}, "/", 403},
+		{"this machine is no proxy either", []func(*http.Request){by("ops"), from("127.0.0.1:1")}, "/", 403},
+		{"an address that only looks like it", []func(*http.Request){by("ops"), from("[::ffff:10.1.2.3]:1")}, "/", 200},
+		{"nobody", []func(*http.Request){by("ops"), func(r *http.Request) { r.Header.Del("X-User") }}, "/", 403},
+		{"two at once", []func(*http.Request){by("ops"), func(r *http.Request) { r.Header.Add("X-User", "other") }}, "/", 403},
+		{"a group that nothing is known of", []func(*http.Request){by("strangers")}, "/api/v1/summary", 403},
+		{"one of several groups", []func(*http.Request){by("strangers, ops")}, "/", 200},
+		{"metrics for the scraper", []func(*http.Request){from("10.2.0.1:1")}, "/metrics", 200},
+		{"metrics for others", []func(*http.Request){from("10.2.0.2:1")}, "/metrics", 403},
+		{"a page for the scraper", []func(*http.Request){from("10.2.0.1:1")}, "/", 403},
+		{"the kubelet", []func(*http.Request){from("10.9.0.1:1")}, "/healthz", 200},
+		{"a stream without login", []func(*http.Request){from("10.9.0.1:1")}, "/events", 403},
+	} {
+		require.Equal(t, c.want, get(t, d, c.path, c.change...).Code, c.what)
+	}
+	local := served(t, filled(t, 16))
+	require.Equal(t, 200, get(t, local, "/").Code)
+	require.Equal(t, 403, get(t, local, "/", from("192.0.2.1:1")).Code)
+	require.Equal(t, 403, get(t, local, "/", func(r *http.Request) { r.Host = "attacker.example.com" }).Code, "a browser that was led here by another page's name")
+	require.Equal(t, 200, get(t, local, "/", func(r *http.Request) { r.Host = "localhost:8080" }).Code)
+}
