@@ -154,8 +154,8 @@ type tried struct {
 	objects []state.Object
 }
 
-// strictFleets are the fleets of this package's tests, but for those whose charts stand in for true ones
-// and make objects that no server would take.
+// strictFleets are the fleets of this package's tests, but for what charts make that stand in for true
+// ones: no server would take it.
 func strictFleets(t *testing.T) []tried {
 	t.Helper()
 	var all []tried
@@ -182,6 +182,11 @@ func strictFleets(t *testing.T) []tried {
 	f, found := fleet.Load(t.Context(), example, fleet.Options{})
 	require.NoError(t, found.Err())
 	add("example", f, render.Inputs{FS: example})
+
+	f, in := queued(t, scheduler)
+	add("queues", f, in)
+	queues := &all[len(all)-1]
+	queues.objects = slices.DeleteFunc(queues.objects, func(o state.Object) bool { return !custom(o.ID.Kind) }) // its charts are stand-ins
 
 	charts := store{fstest.MapFS{}}
 	repository = overBase(t, "custom.txtar", "")

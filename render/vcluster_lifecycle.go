@@ -100,6 +100,13 @@ func (c cluster) kubeconfigs() fields {
 				"clusterRole": s.of(at+".serviceAccount.clusterRole", a.ClusterRole),
 			})
 		}
+		if scope := c.of.Access.Kubeconfigs; scope != nil && k.ServiceAccount == nil {
+			secret["serviceAccount"] = node(fields{
+				"name":        s.because(at, "the kubeconfig's name", name),
+				"namespace":   s.fixed("kube-system"),
+				"clusterRole": s.of("access.kubeconfigs.role", scope.Role),
+			})
+		}
 		secrets = append(secrets, node(secret))
 	}
 	if secrets == nil {

@@ -91,7 +91,7 @@ var changes = map[string]change{
 	"platform.identity.oidc.groupsClaim":      {set: `"roles"`},
 	"platform.identity.oidc.scopes":           {set: `["openid"]`},
 	"platform.identity.oidc.usernameClaim":    {set: `"sub"`},
-	"platform.identity.passwords":             {set: `true`},
+	"platform.identity.passwords":             {set: `true`, only: true}, // an enterprise signs on
 	"platform.mirror.registry":                {old: `/mirror`, new: ``},
 	"platform.mirror.upstreams":               {set: `["example.com"]`},
 	"platform.vcluster.version":               {old: `0\.36\.0`, new: "0.36.1"},

@@ -189,11 +189,18 @@ func (c clusterCheck) idle() {
 	}
 }
 
-// kubeconfigs: none takes the place of the one that Millwright reads.
+// kubeconfigs: none takes the place of the one that Millwright reads, or may do more than its tenant's may.
 func (c clusterCheck) kubeconfigs() {
 	own := "vc-" + c.name
 	if _, taken := c.Kubeconfigs[own]; taken {
 		c.report("MW227", c.at("kubeconfig", own), fmt.Sprintf("%s is the Secret with the kubeconfig that Millwright itself uses", own), "choose another name")
+	}
+	scope := c.of.Access.Kubeconfigs
+	for name, k := range All(c.Kubeconfigs) {
+		if a := k.ServiceAccount; scope != nil && a != nil && a.ClusterRole != scope.Role && !slices.Contains(scope.Others, a.ClusterRole) {
+			c.report("MW341", c.at("kubeconfig", name, "serviceAccount", "clusterRole"), fmt.Sprintf("kubeconfig %s carries the role %s, and those of tenant %s may not", name, a.ClusterRole, c.tenant),
+				hintNames("they may carry", append([]string{scope.Role}, scope.Others...)), mention{Query{address("tenant", c.tenant), "access.kubeconfigs"}, "the bounds"})
+		}
 	}
 }
 

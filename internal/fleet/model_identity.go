@@ -71,12 +71,19 @@ type RoleRule struct {
 
 // TenantAccess is who may do what for a tenant.
 type TenantAccess struct {
-	Members          []ProjectMember `json:"members"`
-	Clusters         []ClusterAccess `json:"clusters"`
-	Others           string          `json:"others"` // a role of Kubernetes
-	Templates        []string        `json:"templates"`
-	NodeTypes        []string        `json:"nodeTypes"`                  // "provider.type"
-	PlatformClusters []string        `json:"platformClusters,omitempty"` // empty: the platform's own
+	Members          []ProjectMember  `json:"members"`
+	Clusters         []ClusterAccess  `json:"clusters"`
+	Others           string           `json:"others"` // a role of Kubernetes
+	Kubeconfigs      *KubeconfigScope `json:"kubeconfigs,omitempty"`
+	Templates        []string         `json:"templates"`
+	NodeTypes        []string         `json:"nodeTypes"`                  // "provider.type"
+	PlatformClusters []string         `json:"platformClusters,omitempty"` // empty: the platform's own
+}
+
+// KubeconfigScope is what the kubeconfigs that a tenant's clusters export may do, in roles of Kubernetes.
+type KubeconfigScope struct {
+	Role   string   `json:"role"`   // of those that name no service account
+	Others []string `json:"others"` // that a service account may have as well
 }
 
 // ProjectMember is a team with its role in a project.

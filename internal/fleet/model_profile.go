@@ -38,6 +38,7 @@ var builtinProfiles = map[string]*Profile{
 	},
 	"enterprise": {
 		VNodeOnShared: &Promise{"on shared nodes vNode is what keeps the teams of an enterprise apart"},
+		SignOn:        &Promise{"the people of an enterprise sign in with the company's own accounts"},
 	},
 	"sovereign": {
 		PrivateNodes: &Promise{"a sovereign tenant shares no machine with anybody"},
