@@ -101,7 +101,7 @@ func (g *globals) compare(ctx context.Context, b between) (blast.Comparison, err
 		result.Changes = append(result.Changes, p.Changes...)
 		result.Incomplete = append(result.Incomplete, missing(was, is)...)
 	}
-	result.Approvals, err = approvals(b, fork.Commit)
+	result.Approvals, err = approvals(b, fork.Commit, base, head)
 	return result, err
 }
 

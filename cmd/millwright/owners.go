@@ -16,25 +16,27 @@ import (
 
 // approvals says who has to agree to what differs between two revisions of the whole repository. It goes by the
 // CODEOWNERS file of the base, as forges do: a request cannot choose its own judges.
-func approvals(b between, base string) (blast.Approvals, error) {
+func approvals(b between, fork string, base, head sources.Snapshot) (blast.Approvals, error) {
 	none := blast.Approvals{Needs: []blast.Approval{}}
-	root, _, err := sources.Root(b.dir)
+	root, below, err := sources.Root(b.dir)
 	if err != nil {
 		return none, err
 	}
-	was, err := sources.AtRevision(root, base)
-	if err != nil {
-		return none, err
+	if below != "." { // the fleet is only a part of it
+		if base, err = sources.AtRevision(root, fork); err != nil {
+			return none, err
+		}
 	}
-	file, err := readOwners(was.FS)
+	file, err := readOwners(base.FS)
 	if err != nil || file == nil {
 		return none, err
 	}
-	is, err := snapshotAt(root, b.head)
-	if err != nil {
-		return none, err
+	if below != "." {
+		if head, err = snapshotAt(root, b.head); err != nil {
+			return none, err
+		}
 	}
-	files, err := sources.ChangedFiles(was.FS, is.FS)
+	files, err := sources.ChangedFiles(base.FS, head.FS)
 	if err != nil {
 		return none, err
 	}
