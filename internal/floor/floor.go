@@ -95,8 +95,10 @@ func tenant(f *fleet.Fleet, name string, t *fleet.Tenant) web.Tenant {
 				Tenant: name, Cluster: cn, Name: p.Name, Class: p.Class, Spread: p.Pool.Spread, Count: p.Pool.Count,
 				Floor: p.Pool.Floor, Automatic: p.Pool.Automatic != nil, Machines: p.Machines,
 			}
-			if class := f.Classes[p.Class]; class != nil && class.GPUs != nil {
-				pool.GPUs = class.GPUs.Count
+			for _, name := range p.Machines {
+				if m := f.Machines[name]; m != nil && f.Classes[m.Class] != nil && f.Classes[m.Class].GPUs != nil {
+					pool.GPUs += f.Classes[m.Class].GPUs.Count
+				}
 			}
 			cluster.Pools = append(cluster.Pools, pool)
 		}

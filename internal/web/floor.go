@@ -86,7 +86,7 @@ type Pool struct {
 	Tenant, Cluster, Name, Class, Spread string
 	Count, Floor                         int
 	Automatic                            bool
-	GPUs                                 int // of one machine
+	GPUs                                 int // of all its machines
 	Machines                             []string
 }
 

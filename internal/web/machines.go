@@ -115,7 +115,7 @@ func pools(r *request) (view, error) {
 		{key: "status", label: "Status", order: func(a, b poolRow) int { return gravity(a.Status) - gravity(b.Status) }},
 		{key: "class", label: "Class", order: func(a, b poolRow) int { return cmp.Compare(a.Class, b.Class) }},
 		{key: "count", label: "Given of wanted", number: true, order: func(a, b poolRow) int { return len(a.Machines) - len(b.Machines) }},
-		{key: "gpus", label: "GPUs", number: true, order: func(a, b poolRow) int { return a.GPUs*len(a.Machines) - b.GPUs*len(b.Machines) }},
+		{key: "gpus", label: "GPUs", number: true, order: func(a, b poolRow) int { return a.GPUs - b.GPUs }},
 		{label: "Its machines"},
 	})
 	return view{"pools", "Node pools", d}, nil

@@ -32,7 +32,7 @@ func parsePages() pages {
 		"status":  func(s any) string { return statuses[shown(fmt.Sprint(s))].word },
 		"meaning": func(s any) string { return statuses[shown(fmt.Sprint(s))].meaning },
 		"plural":  plural, "short": shortCommit, "hue": hue, "value": valueText, "asset": asset, "add": func(a, b int) int { return a + b },
-		"path": path, "impact": impact, "units": unitsText, "strip": strip, "total": total, "neg": func(n int) int { return -n }, "mul": func(a, b int) int { return a * b },
+		"path": path, "impact": impact, "units": unitsText, "strip": strip, "total": total, "neg": func(n int) int { return -n },
 		"share": func(part, of int) int { return part * 1000 / max(1, of) }, "half": func(n, more int) int { return n/2 + more },
 		"object": func(address string) string { return path(append([]string{"o"}, strings.Split(address, "/")...)...) },
 		"rowsOf": func(caption string, rows []objectRow) objectTable { return objectTable{caption, rows} },

@@ -24,7 +24,7 @@ func (r *request) tenantRow(t Tenant) tenantRow {
 		for _, p := range c.Pools {
 			row.Want += p.Count
 			row.Machines += len(p.Machines)
-			row.GPUs += p.GPUs * len(p.Machines)
+			row.GPUs += p.GPUs
 		}
 	}
 	return row

@@ -54,6 +54,7 @@ func world(t testing.TB, size int) (*Floor, report.Report) {
 				if pools[i].Name == m.Pool {
 					pools[i].Machines = append(pools[i].Machines, m.Name)
 					pools[i].Count = len(pools[i].Machines)
+					pools[i].GPUs += m.GPUs
 				}
 			}
 		}
@@ -86,14 +87,14 @@ func poolOf(class string) string {
 
 func worldTenant(n int) Tenant {
 	name := tenantName(n)
-	pool := func(p, class string, gpus int) Pool {
-		return Pool{Tenant: name, Cluster: "train", Name: p, Class: class, Spread: "rack", Floor: 1, GPUs: gpus}
+	pool := func(p, class string) Pool {
+		return Pool{Tenant: name, Cluster: "train", Name: p, Class: class, Spread: "rack", Floor: 1}
 	}
 	return Tenant{
 		Name: name, DisplayName: "Tenant " + name, Profile: "ai-cloud", Admins: []string{"idp:" + name + "-admins"}, Groups: []string{name + "-admins"},
 		Clusters: []Cluster{{
 			Tenant: name, Name: "train", Kubernetes: "v1.35.2", Nodes: "private", Stack: "training", Segment: name + "-train",
-			Pools: []Pool{pool("h100", "h100-8x", 8), pool("l40s", "l40s-4x", 4)},
+			Pools: []Pool{pool("h100", "h100-8x"), pool("l40s", "l40s-4x")},
 		}},
 	}
 }
