@@ -127,7 +127,7 @@ func TestLocate(t *testing.T) {
 		{"tenant/acme", "cluster.train.pool.h100", "pool: h100: {"},
 		{"class/h100-8x", `resources."nvidia.com/gpu"`, `gpus: {model: "H100-SXM5-80GB", count: 8}`}, // it is counted from there
 		{"class/h100-8x", "resources.memory", "memory: 2048"},
-		{"class/h100-8x", "cost", "cost:  100000"},
+		{"class/h100-8x", "cost", "cost:   100000"},
 		{"policy", `drift."redfish/ntp"`, `"redfish/ntp":          "correct"`},
 		{"allocation", "acme.train.h100[1]", `"gpu-006",`},
 		{"platform", "", "platform: fleet.#Platform & {"},
