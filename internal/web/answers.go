@@ -142,7 +142,7 @@ func objectJSON(r *request) (any, error) {
 		out.Entity = o.Entity
 		leaves, _ := r.leaves(o.Tree)
 		for _, l := range leaves {
-			out.Fields = append(out.Fields, LeafJSON{l.Path, l.Value, l.Entity, l.Field, l.Note, l.Place})
+			out.Fields = append(out.Fields, LeafJSON(l))
 		}
 	}
 	out.Origin = r.Positions[out.Entity]

@@ -76,20 +76,20 @@ func masked(v any) any {
 var driftStatuses = []string{"drifted", "missing", "orphaned"}
 
 func drift(r *request) (view, error) {
-	return r.itemsPage("drift", "Drift", driftStatuses, func(i Item) bool {
+	return r.itemsPage("drift", "Drift", func(i Item) bool {
 		return i.Drift() || slices.Contains(driftStatuses, string(i.Status))
 	})
 }
 
 func planned(r *request) (view, error) {
 	statuses := []string{"failed", "held", "pending", "progressing"}
-	return r.itemsPage("plan", "Plan and held changes", statuses, func(i Item) bool {
+	return r.itemsPage("plan", "Plan and held changes", func(i Item) bool {
 		return i.Action != "" || len(i.Held) > 0 || len(i.Waits) > 0 || slices.Contains(statuses, string(i.Status))
 	})
 }
 
 // itemsPage shows items whole: worst first, or as the reader sorts them.
-func (r *request) itemsPage(template, title string, offered []string, keep func(Item) bool) (view, error) {
+func (r *request) itemsPage(template, title string, keep func(Item) bool) (view, error) {
 	var all, rows []Item
 	counts, sum := map[string]int{}, map[string]int{}
 	for _, i := range r.items {

@@ -123,7 +123,8 @@ func TestEvents(t *testing.T) {
 	up := listen(t, base, "2")
 	require.True(t, up.until("retry: 3000"))
 	store.SetReport(r)
-	require.True(t, up.lines.Scan() && up.lines.Scan())
+	require.True(t, up.lines.Scan(), "an empty line")
+	require.True(t, up.lines.Scan())
 	require.Equal(t, "id: 3", up.lines.Text(), "what it had seen it is not told again")
 
 	stop()
