@@ -62,7 +62,7 @@ func TestValuesFitTheChart(t *testing.T) {
 		charts fs.FS
 	}{
 		"small": {small(), nil, 2, nil}, "everything": {everything, everythingFS, 2, nil},
-		"example": {exampleFleet, example, 2, nil}, "clusters": {clusters, clustersFS, 5, nil},
+		"example": {exampleFleet, example, 4, nil}, "clusters": {clusters, clustersFS, 5, nil},
 		"metal": {metal(), nil, 2, nil}, "catalogue": {installed, limits, 2, charts},
 	} {
 		t.Run(name, func(t *testing.T) {
