@@ -14,6 +14,8 @@ var (
 	ErrUnreachable = errors.New("remote unreachable")
 	// ErrUnauthorized is a remote that wants credentials, or refuses those it was given.
 	ErrUnauthorized = errors.New("access refused")
+	// ErrHostKey is an ssh host that cannot be told from another: unknown, or known by another key.
+	ErrHostKey = errors.New("host key refused")
 	// ErrNotRepository is an address where no Git repository is, or none that we may see.
 	ErrNotRepository = errors.New("no Git repository there")
 	// ErrEmpty is a repository without a single commit.

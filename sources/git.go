@@ -14,9 +14,9 @@ import (
 
 // Git is a remote repository at one ref. It may be used from many goroutines.
 type Git struct {
-	opts  Options
-	local string        // path of a repository on this machine, or empty
-	turn  chan struct{} // held by the one fetch under way
+	opts Options
+	at   address
+	turn chan struct{} // held by the one fetch under way
 
 	// Owned by the holder of turn.
 	replaced *clone // what clone was before, kept since snapshots of it may still be read
@@ -32,11 +32,11 @@ type Git struct {
 // what is damaged, or belongs to another remote or ref, is discarded. It does not ask the remote: a
 // dead one is no reason not to start.
 func Open(ctx context.Context, opts Options) (*Git, error) {
-	local, err := opts.complete()
+	at, err := opts.complete()
 	if err != nil {
 		return nil, fmt.Errorf("open source: %w", err)
 	}
-	g := &Git{opts: opts, local: local, turn: make(chan struct{}, 1)}
+	g := &Git{opts: opts, at: at, turn: make(chan struct{}, 1)}
 	if opts.Dir == "" {
 		return g, nil
 	}
@@ -226,6 +226,7 @@ func (g *Git) transfer(ctx context.Context, base *clone) (*clone, target, error)
 	if err != nil {
 		return nil, target{}, err
 	}
+	defer from.close()
 	have, err := from.refs(ctx)
 	if err != nil {
 		return nil, target{}, classify(err, ErrNotRepository, secrets)
@@ -251,8 +252,14 @@ func (g *Git) transfer(ctx context.Context, base *clone) (*clone, target, error)
 
 // connect prepares the remote; the secrets are what no error's text may hold.
 func (g *Git) connect(ctx context.Context) (from remote, secrets []string, err error) {
-	if g.local != "" {
-		from, err = newLocalRemote(g.local)
+	if g.at.local != "" {
+		from, err = newLocalRemote(g.at.local)
+		return from, nil, err
+	}
+	if g.at.ssh != (sshAddress{}) {
+		if from, err = newSSHRemote(ctx, g.at.ssh, g.opts.SSH, g.opts.MaxPack); err != nil {
+			err = classify(err, ErrUnreachable, nil)
+		}
 		return from, nil, err
 	}
 	var c Credentials

@@ -1,4 +1,4 @@
-// Package sources reads a fleet repository: it fetches a commit over https or from a local path,
+// Package sources reads a fleet repository: it fetches a commit over https, ssh or from a local path,
 // keeps the last good one through failures and restarts, and hands it on as a Snapshot, a read-only
 // file system of exactly what the commit holds.
 //
