@@ -26,6 +26,8 @@ var (
 	ErrPathNotFound = errors.New("path not found")
 	// ErrChartNotFound is a chart or a version of it that its repository does not have.
 	ErrChartNotFound = errors.New("chart not found")
+	// ErrSignature is a commit that lacks the signature which the settings require, or keys that cannot be read.
+	ErrSignature = errors.New("signature refused")
 	// ErrTooLarge is a repository, file or directory beyond its limit.
 	ErrTooLarge = errors.New("too large")
 	// ErrCache is a cache directory that cannot be read or written.

@@ -19,7 +19,8 @@ type Git struct {
 	turn chan struct{} // held by the one fetch under way
 
 	// Owned by the holder of turn.
-	replaced *clone // what clone was before, kept since snapshots of it may still be read
+	who      signers // of this fetch
+	replaced *clone  // what clone was before, kept since snapshots of it may still be read
 
 	mu       sync.Mutex
 	clone    *clone // nil until something was fetched
@@ -36,7 +37,11 @@ func Open(ctx context.Context, opts Options) (*Git, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open source: %w", err)
 	}
-	g := &Git{opts: opts, at: at, turn: make(chan struct{}, 1)}
+	who, err := opts.Signatures.check()
+	if err != nil {
+		return nil, fmt.Errorf("open source: %w", err)
+	}
+	g := &Git{opts: opts, at: at, who: who, turn: make(chan struct{}, 1)}
 	if opts.Dir == "" {
 		return g, nil
 	}
@@ -62,13 +67,14 @@ func (g *Git) restore() string {
 		return ""
 	}
 	snapshot, err := snapshotOf(c.now, commit, g.opts.Path, g.opts.MaxFile, true)
-	if errors.Is(err, ErrPathNotFound) {
-		g.clone = c // Path was changed: its objects are good, its snapshot is not ours
+	if errors.Is(err, ErrPathNotFound) || err == nil && r.Rules != g.opts.Signatures.rules() {
+		g.clone = c // Path or the rules were changed: its objects are good, its snapshot is not ours
 		return r.Clone
 	}
 	if err != nil {
 		return ""
 	}
+	snapshot.Commit.Signer = g.verifier(c.now, g.who).signerOf(commit)
 	snapshot.FetchedAt, snapshot.Rewritten = r.FetchedAt.UTC(), r.Rewritten
 	c.now.damaged = func() { c.damaged.Store(true) }
 	g.clone, g.last = c, snapshot
@@ -130,6 +136,9 @@ func (g *Git) At(_ context.Context, hash string) (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("commit %s of %s: %w", short(hash), g, err)
 	}
 	snapshot, err := snapshotOf(c.now, commit, g.opts.Path, g.opts.MaxFile, false)
+	if err == nil {
+		snapshot.Commit.Signer, err = g.recheck(c.now, commit)
+	}
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("commit %s of %s: %w", short(hash), g, err)
 	}
@@ -154,6 +163,10 @@ func (g *Git) failed(err error) error {
 }
 
 func (g *Git) fetch(ctx context.Context) (Snapshot, error) {
+	var err error
+	if g.who, err = g.opts.Signatures.check(); err != nil {
+		return Snapshot{}, classify(err, ErrSignature, nil)
+	}
 	base := g.clone
 	if base != nil && base.damaged.Load() {
 		base = nil
@@ -207,7 +220,12 @@ func (g *Git) snapshot(c *clone, goal target) (Snapshot, error) {
 	if commit.Hash == was && c == g.clone {
 		return g.last, nil
 	}
+	signer, err := g.judge(c.now, commit, was)
+	if err != nil {
+		return Snapshot{}, err
+	}
 	snapshot, err := snapshotOf(c.now, commit, g.opts.Path, g.opts.MaxFile, false)
+	snapshot.Commit.Signer = signer
 	if err != nil || was.IsZero() {
 		return snapshot, err
 	}
@@ -282,7 +300,7 @@ func (g *Git) accept(c *clone, snapshot *Snapshot) error {
 		err := record{
 			Format: recordFormat, URL: g.opts.URL, Ref: g.opts.Ref,
 			Commit: snapshot.Commit.Hash, FetchedAt: snapshot.FetchedAt, Rewritten: snapshot.Rewritten,
-			Clone: filepath.Base(c.dir), Packs: c.packs,
+			Clone: filepath.Base(c.dir), Packs: c.packs, Rules: g.opts.Signatures.rules(),
 		}.write(g.opts.Dir)
 		if err != nil {
 			return fail(ErrCache, "%v", err)

@@ -36,6 +36,8 @@ type Options struct {
 	Credentials CredentialsFunc
 	// SSH is what an ssh remote needs, and no other.
 	SSH SSH
+	// Signatures are whose signatures count, and what must bear one; the zero value asks for none.
+	Signatures Signatures
 	// Dir is a cache directory of this source's own, used by one process at a time. It makes a
 	// restart start from the last good commit. Empty keeps everything in memory.
 	Dir string

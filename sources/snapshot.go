@@ -49,6 +49,8 @@ type Commit struct {
 	Subject  string    `json:"subject"`
 	Body     string    `json:"body,omitempty"`
 	Trailers []Trailer `json:"trailers,omitempty"`
+	// Signer is who is proven to have signed it, if somebody is whose signature counts.
+	Signer *Signer `json:"signer,omitempty"`
 }
 
 // IsZero reports whether c is no commit at all.

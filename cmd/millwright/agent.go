@@ -37,8 +37,9 @@ func newAgent(g *globals) *cobra.Command {
 		Use:   "agent --repo <url>",
 		Short: "Watch a repository and keep everything as it says",
 		Long: `Agent fetches the repository, compiles each new commit, and keeps all targets as the newest good
-commit wants them. A commit that cannot be fetched or does not compile changes nothing: the last good
-one stays in force. It serves a read-only dashboard on a loopback address, which it says when it
+commit wants them. A commit that cannot be fetched, does not compile or lacks a signature that is
+required changes nothing: the last good one stays in force. Signatures are checked against keys that
+you name (--allowed-signers, --openpgp-keyring), never against keys of the repository. It serves a read-only dashboard on a loopback address, which it says when it
 starts, and with --dashboard to people who sign in at a proxy.
 ` + exits(""),
 		Args: cobra.NoArgs,
@@ -65,7 +66,11 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 	if err := os.MkdirAll(o.conn.stateDir, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
 	}
-	git, err := sources.Open(ctx, o.repo.options(filepath.Join(o.conn.stateDir, "source")))
+	options, err := o.repo.options(filepath.Join(o.conn.stateDir, "source"))
+	if err != nil {
+		return err
+	}
+	git, err := sources.Open(ctx, options)
 	if err != nil {
 		return err
 	}
