@@ -126,7 +126,7 @@ func (a *Agent) take(ctx context.Context, l look) error {
 		if errors.As(l.err, &lost) {
 			a.source.Fetched = lost.LastFetched
 		}
-		a.Log.Warn("the source cannot be read; the last good commit stays in force", "error", l.err)
+		a.Log.Warn("no commit can be taken from the source; the last good one stays in force", "error", l.err)
 		return a.fallBack(ctx)
 	case a.inForce && l.snapshot.Commit.Hash == a.want.Source.Commit:
 		a.source.Error, a.source.Refused, a.source.Fetched = "", "", l.snapshot.FetchedAt
@@ -164,7 +164,11 @@ func (a *Agent) adopt(ctx context.Context, s sources.Snapshot) error {
 	if a.InForce != nil {
 		a.InForce(want)
 	}
-	a.Log.Info("in force", "commit", s.Commit.Short(), "subject", s.Commit.Subject)
+	signer := "nobody whose signature counts"
+	if s.Commit.Signer != nil {
+		signer = s.Commit.Signer.Principal
+	}
+	a.Log.Info("in force", "commit", s.Commit.Short(), "subject", s.Commit.Subject, "signer", signer)
 	return nil
 }
 

@@ -14,6 +14,8 @@ var (
 	ErrUnreachable = errors.New("remote unreachable")
 	// ErrUnauthorized is a remote that wants credentials, or refuses those it was given.
 	ErrUnauthorized = errors.New("access refused")
+	// ErrHostKey is an ssh host that cannot be told from another: unknown, or known by another key.
+	ErrHostKey = errors.New("host key refused")
 	// ErrNotRepository is an address where no Git repository is, or none that we may see.
 	ErrNotRepository = errors.New("no Git repository there")
 	// ErrEmpty is a repository without a single commit.
@@ -24,6 +26,8 @@ var (
 	ErrPathNotFound = errors.New("path not found")
 	// ErrChartNotFound is a chart or a version of it that its repository does not have.
 	ErrChartNotFound = errors.New("chart not found")
+	// ErrSignature is a commit that lacks the signature which the settings require, or keys that cannot be read.
+	ErrSignature = errors.New("signature refused")
 	// ErrTooLarge is a repository, file or directory beyond its limit.
 	ErrTooLarge = errors.New("too large")
 	// ErrCache is a cache directory that cannot be read or written.

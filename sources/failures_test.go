@@ -306,12 +306,15 @@ func (c *cutWriter) Write(p []byte) (int, error) {
 // Options that cannot work are refused before anything is asked, and never repeat a secret.
 func TestOptionsRefused(t *testing.T) {
 	for says, opts := range map[string]Options{
-		"no URL":                  {},
-		"ssh is not supported":    {URL: "git@git.example.com:acme/fleet.git"},
-		"ssh:// is not supported": {URL: "ssh://git.example.com/acme/fleet.git"},
-		"holds credentials":       {URL: "https://someone:s3cret@git.example.com/fleet.git"},
-		"malformed":               {URL: "https://someone:s3cret@git.example.com:port/fleet.git"},
-		"has a query":             {URL: "https://git.example.com/fleet.git?token=s3cret"},
+		"no URL":                                   {},
+		"needs a known_hosts file":                 {URL: "git@git.example.com:acme/fleet.git", SSH: SSH{Key: "key"}},
+		"needs the file of a deploy key":           {URL: "ssh://git.example.com/acme/fleet.git", SSH: SSH{KnownHosts: "hosts"}},
+		"the URL holds a password":                 {URL: "ssh://git:s3cret@git.example.com/acme/fleet.git"},
+		"the ssh URL is malformed":                 {URL: "git@git.example.com:-acme"},
+		"git:// is not supported":                  {URL: "git://git.example.com/acme/fleet.git"},
+		"holds credentials":                        {URL: "https://someone:s3cret@git.example.com/fleet.git"},
+		"malformed":                                {URL: "https://someone:s3cret@git.example.com:port/fleet.git"},
+		"has a query":                              {URL: "https://git.example.com/fleet.git?token=s3cret"},
 		"would go to git.example.com in the clear": {URL: "http://git.example.com/fleet.git", Credentials: password},
 		"is no branch, tag or commit hash":         {URL: "https://git.example.com/fleet.git", Ref: "main:other"},
 		"is no directory inside the repository":    {URL: "https://git.example.com/fleet.git", Path: "../other"},

@@ -14,12 +14,13 @@ import (
 
 // Git is a remote repository at one ref. It may be used from many goroutines.
 type Git struct {
-	opts  Options
-	local string        // path of a repository on this machine, or empty
-	turn  chan struct{} // held by the one fetch under way
+	opts Options
+	at   address
+	turn chan struct{} // held by the one fetch under way
 
 	// Owned by the holder of turn.
-	replaced *clone // what clone was before, kept since snapshots of it may still be read
+	who      signers // of this fetch
+	replaced *clone  // what clone was before, kept since snapshots of it may still be read
 
 	mu       sync.Mutex
 	clone    *clone // nil until something was fetched
@@ -32,11 +33,15 @@ type Git struct {
 // what is damaged, or belongs to another remote or ref, is discarded. It does not ask the remote: a
 // dead one is no reason not to start.
 func Open(ctx context.Context, opts Options) (*Git, error) {
-	local, err := opts.complete()
+	at, err := opts.complete()
 	if err != nil {
 		return nil, fmt.Errorf("open source: %w", err)
 	}
-	g := &Git{opts: opts, local: local, turn: make(chan struct{}, 1)}
+	who, err := opts.Signatures.check()
+	if err != nil {
+		return nil, fmt.Errorf("open source: %w", err)
+	}
+	g := &Git{opts: opts, at: at, who: who, turn: make(chan struct{}, 1)}
 	if opts.Dir == "" {
 		return g, nil
 	}
@@ -62,13 +67,14 @@ func (g *Git) restore() string {
 		return ""
 	}
 	snapshot, err := snapshotOf(c.now, commit, g.opts.Path, g.opts.MaxFile, true)
-	if errors.Is(err, ErrPathNotFound) {
-		g.clone = c // Path was changed: its objects are good, its snapshot is not ours
+	if errors.Is(err, ErrPathNotFound) || err == nil && r.Rules != g.opts.Signatures.rules() {
+		g.clone = c // Path or the rules were changed: its objects are good, its snapshot is not ours
 		return r.Clone
 	}
 	if err != nil {
 		return ""
 	}
+	snapshot.Commit.Signer = g.verifier(c.now, g.who).signerOf(commit)
 	snapshot.FetchedAt, snapshot.Rewritten = r.FetchedAt.UTC(), r.Rewritten
 	c.now.damaged = func() { c.damaged.Store(true) }
 	g.clone, g.last = c, snapshot
@@ -130,6 +136,9 @@ func (g *Git) At(_ context.Context, hash string) (Snapshot, error) {
 		return Snapshot{}, fmt.Errorf("commit %s of %s: %w", short(hash), g, err)
 	}
 	snapshot, err := snapshotOf(c.now, commit, g.opts.Path, g.opts.MaxFile, false)
+	if err == nil {
+		snapshot.Commit.Signer, err = g.recheck(c.now, commit)
+	}
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("commit %s of %s: %w", short(hash), g, err)
 	}
@@ -154,6 +163,10 @@ func (g *Git) failed(err error) error {
 }
 
 func (g *Git) fetch(ctx context.Context) (Snapshot, error) {
+	var err error
+	if g.who, err = g.opts.Signatures.check(); err != nil {
+		return Snapshot{}, classify(err, ErrSignature, nil)
+	}
 	base := g.clone
 	if base != nil && base.damaged.Load() {
 		base = nil
@@ -207,7 +220,12 @@ func (g *Git) snapshot(c *clone, goal target) (Snapshot, error) {
 	if commit.Hash == was && c == g.clone {
 		return g.last, nil
 	}
+	signer, err := g.judge(c.now, commit, was)
+	if err != nil {
+		return Snapshot{}, err
+	}
 	snapshot, err := snapshotOf(c.now, commit, g.opts.Path, g.opts.MaxFile, false)
+	snapshot.Commit.Signer = signer
 	if err != nil || was.IsZero() {
 		return snapshot, err
 	}
@@ -226,6 +244,7 @@ func (g *Git) transfer(ctx context.Context, base *clone) (*clone, target, error)
 	if err != nil {
 		return nil, target{}, err
 	}
+	defer from.close()
 	have, err := from.refs(ctx)
 	if err != nil {
 		return nil, target{}, classify(err, ErrNotRepository, secrets)
@@ -251,8 +270,14 @@ func (g *Git) transfer(ctx context.Context, base *clone) (*clone, target, error)
 
 // connect prepares the remote; the secrets are what no error's text may hold.
 func (g *Git) connect(ctx context.Context) (from remote, secrets []string, err error) {
-	if g.local != "" {
-		from, err = newLocalRemote(g.local)
+	if g.at.local != "" {
+		from, err = newLocalRemote(g.at.local)
+		return from, nil, err
+	}
+	if g.at.ssh != (sshAddress{}) {
+		if from, err = newSSHRemote(ctx, g.at.ssh, g.opts.SSH, g.opts.MaxPack); err != nil {
+			err = classify(err, ErrUnreachable, nil)
+		}
 		return from, nil, err
 	}
 	var c Credentials
@@ -275,7 +300,7 @@ func (g *Git) accept(c *clone, snapshot *Snapshot) error {
 		err := record{
 			Format: recordFormat, URL: g.opts.URL, Ref: g.opts.Ref,
 			Commit: snapshot.Commit.Hash, FetchedAt: snapshot.FetchedAt, Rewritten: snapshot.Rewritten,
-			Clone: filepath.Base(c.dir), Packs: c.packs,
+			Clone: filepath.Base(c.dir), Packs: c.packs, Rules: g.opts.Signatures.rules(),
 		}.write(g.opts.Dir)
 		if err != nil {
 			return fail(ErrCache, "%v", err)

@@ -183,7 +183,7 @@ func read(t *testing.T, fsys fs.FS, name string) string {
 	return string(data)
 }
 
-// eachRemote runs a test against the same repository over HTTP and as a path, in memory and on disk.
+// eachRemote runs a test against the same repository over HTTP, over SSH and as a path, in memory and on disk.
 func eachRemote(t *testing.T, test func(t *testing.T, r *repo, opts Options)) {
 	for _, disk := range []bool{false, true} {
 		name := map[bool]string{false: "memory", true: "disk"}[disk]
@@ -196,6 +196,11 @@ func eachRemote(t *testing.T, test func(t *testing.T, r *repo, opts Options)) {
 		t.Run("http/"+name, func(t *testing.T) {
 			r := newRepo(t)
 			test(t, r, Options{URL: serve(t, r).url, Credentials: password, Dir: dir(t)})
+		})
+		t.Run("ssh/"+name, func(t *testing.T) {
+			r := newRepo(t)
+			s := serveSSH(t, r)
+			test(t, r, Options{URL: s.url, SSH: s.how, Dir: dir(t)})
 		})
 		t.Run("path/"+name, func(t *testing.T) {
 			r := newRepo(t)

@@ -23,8 +23,8 @@ const (
 
 // Options say which commit of which repository, and how to get at it.
 type Options struct {
-	// URL is an https (or http) URL without credentials, or the path or file URL of a local
-	// repository, bare or a worktree.
+	// URL is an https (or http) URL without credentials, an ssh one (ssh://git@host/path, or
+	// git@host:path), or the path or file URL of a local repository, bare or a worktree.
 	URL string
 	// Ref is a branch, a tag, either with or without its refs/ prefix, or a full commit hash; empty
 	// is the remote's default branch. A commit once fetched is not asked for again.
@@ -34,6 +34,10 @@ type Options struct {
 	// Credentials are asked for before every fetch over http(s); nil sends none. They never go over
 	// plain http, except to this machine.
 	Credentials CredentialsFunc
+	// SSH is what an ssh remote needs, and no other.
+	SSH SSH
+	// Signatures are whose signatures count, and what must bear one; the zero value asks for none.
+	Signatures Signatures
 	// Dir is a cache directory of this source's own, used by one process at a time. It makes a
 	// restart start from the last good commit. Empty keeps everything in memory.
 	Dir string
@@ -47,24 +51,38 @@ type Options struct {
 	MaxPack, MaxFile int64
 }
 
-// complete fills in defaults and reports the first option that cannot work. local is the path of a
-// repository on this machine, or empty.
-func (o *Options) complete() (local string, err error) {
-	if local, err = checkURL(o.URL, o.Credentials != nil); err != nil {
-		return "", err
+// address is where a repository is: an http(s) URL where both are empty.
+type address struct {
+	local string // a path on this machine
+	ssh   sshAddress
+}
+
+// complete fills in defaults and reports the first option that cannot work.
+func (o *Options) complete() (at address, err error) {
+	var isSSH bool
+	if at.ssh, isSSH, err = parseSSH(o.URL); isSSH && err == nil {
+		err = o.SSH.check()
 	}
-	if local != "" {
-		o.URL = local
+	if err != nil {
+		return address{}, err
+	}
+	if !isSSH {
+		if at.local, err = checkURL(o.URL, o.Credentials != nil); err != nil {
+			return address{}, err
+		}
+	}
+	if at.local != "" {
+		o.URL = at.local
 	}
 	if len(o.Ref) > 255 || strings.Contains(o.Ref, "..") || strings.ContainsFunc(o.Ref, notInRef) {
-		return "", fmt.Errorf("ref %q is no branch, tag or commit hash", o.Ref)
+		return address{}, fmt.Errorf("ref %q is no branch, tag or commit hash", o.Ref)
 	}
 	if o.Path = path.Clean(o.Path); !fs.ValidPath(o.Path) {
-		return "", fmt.Errorf("path %q is no directory inside the repository", o.Path)
+		return address{}, fmt.Errorf("path %q is no directory inside the repository", o.Path)
 	}
 	if o.Dir != "" {
 		if o.Dir, err = filepath.Abs(o.Dir); err != nil {
-			return "", err
+			return address{}, err
 		}
 	}
 	if o.Transport == nil {
@@ -82,14 +100,14 @@ func (o *Options) complete() (local string, err error) {
 	if o.MaxFile <= 0 {
 		o.MaxFile = DefaultMaxFile
 	}
-	return local, nil
+	return at, nil
 }
 
 func notInRef(r rune) bool {
 	return !unicode.IsPrint(r) || strings.ContainsRune(` ~^:?*[\`, r)
 }
 
-var errURLForm = errors.New("use https://host/path.git, or the path of a local repository")
+var errURLForm = errors.New("use https://host/path.git, ssh://git@host/path.git, or the path of a local repository")
 
 // checkURL never repeats a URL that may hold a secret.
 func checkURL(raw string, credentials bool) (local string, err error) {
@@ -97,9 +115,6 @@ func checkURL(raw string, credentials bool) (local string, err error) {
 		return "", fmt.Errorf("no URL: %w", errURLForm)
 	}
 	if !strings.Contains(raw, "://") {
-		if before, _, ok := strings.Cut(raw, ":"); ok && strings.Contains(before, "@") {
-			return "", fmt.Errorf("ssh is not supported: %w", errURLForm)
-		}
 		return filepath.Abs(raw)
 	}
 	u, err := url.Parse(raw)

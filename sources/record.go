@@ -32,6 +32,8 @@ type record struct {
 	Rewritten string    `json:"rewritten,omitempty"`
 	Clone     string    `json:"clone"`
 	Packs     int       `json:"packs"`
+	// Rules are what the commit's signatures were held to.
+	Rules string `json:"rules,omitempty"`
 }
 
 // readRecord returns the record of this remote and ref. One of another, one that cannot be read and

@@ -25,6 +25,8 @@ type remote interface {
 	// pack writes a pack of everything that wants lead to and haves do not. In known are the
 	// objects of haves.
 	pack(ctx context.Context, w io.Writer, wants, haves []plumbing.Hash, known storer.EncodedObjectStorer) error
+	// close ends the fetch.
+	close()
 }
 
 // httpRemote speaks Git's smart HTTP protocol. go-git's own Remote is not used because its HTTP
@@ -53,6 +55,10 @@ func (r *httpRemote) refs(ctx context.Context) (refs, error) {
 		return refs{}, err
 	}
 	r.caps = adv.Capabilities
+	return refsOf(adv), nil
+}
+
+func refsOf(adv *packp.AdvRefs) refs {
 	out := refs{
 		named: adv.References,
 		anyCommit: adv.Capabilities.Supports(capability.AllowReachableSHA1InWant) ||
@@ -61,30 +67,44 @@ func (r *httpRemote) refs(ctx context.Context) (refs, error) {
 	if adv.Head != nil {
 		out.head = *adv.Head
 	}
-	return out, nil
+	return out
 }
 
 func (r *httpRemote) pack(ctx context.Context, w io.Writer, wants, haves []plumbing.Hash, _ storer.EncodedObjectStorer) error {
-	req := packp.NewUploadPackRequestFromCapabilities(r.caps)
-	if r.caps.Supports(capability.NoProgress) {
-		if err := req.Capabilities.Set(capability.NoProgress); err != nil {
-			return err
-		}
+	req, err := uploadRequest(r.caps, wants, haves)
+	if err != nil {
+		return err
 	}
-	req.Wants, req.Haves = wants, haves
 	resp, err := r.session.UploadPack(ctx, req)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = resp.Close() }()
-	var body io.Reader = resp
+	return copyPack(w, req, resp)
+}
+
+func (r *httpRemote) close() {} // its connections belong to the transport
+
+func uploadRequest(caps *capability.List, wants, haves []plumbing.Hash) (*packp.UploadPackRequest, error) {
+	req := packp.NewUploadPackRequestFromCapabilities(caps)
+	if caps.Supports(capability.NoProgress) {
+		if err := req.Capabilities.Set(capability.NoProgress); err != nil {
+			return nil, err
+		}
+	}
+	req.Wants, req.Haves = wants, haves
+	return req, nil
+}
+
+// copyPack writes the pack of an answer, which may share its stream with the remote's talk.
+func copyPack(w io.Writer, req *packp.UploadPackRequest, resp io.Reader) error {
 	switch {
 	case req.Capabilities.Supports(capability.Sideband64k):
-		body = sideband.NewDemuxer(sideband.Sideband64k, resp)
+		resp = sideband.NewDemuxer(sideband.Sideband64k, resp)
 	case req.Capabilities.Supports(capability.Sideband):
-		body = sideband.NewDemuxer(sideband.Sideband, resp)
+		resp = sideband.NewDemuxer(sideband.Sideband, resp)
 	}
-	_, err = io.Copy(w, body)
+	_, err := io.Copy(w, resp)
 	return err
 }
 
@@ -155,6 +175,8 @@ func (r *localRemote) refs(context.Context) (refs, error) {
 	}
 	return out, err
 }
+
+func (r *localRemote) close() {}
 
 func (r *localRemote) pack(ctx context.Context, w io.Writer, wants, haves []plumbing.Hash, known storer.EncodedObjectStorer) error {
 	if len(wants) == 1 && !objectsOf(r.repo).has(wants[0]) {

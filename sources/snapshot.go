@@ -1,4 +1,4 @@
-// Package sources reads a fleet repository: it fetches a commit over https or from a local path,
+// Package sources reads a fleet repository: it fetches a commit over https, ssh or from a local path,
 // keeps the last good one through failures and restarts, and hands it on as a Snapshot, a read-only
 // file system of exactly what the commit holds.
 //
@@ -49,6 +49,8 @@ type Commit struct {
 	Subject  string    `json:"subject"`
 	Body     string    `json:"body,omitempty"`
 	Trailers []Trailer `json:"trailers,omitempty"`
+	// Signer is who is proven to have signed it, if somebody is whose signature counts.
+	Signer *Signer `json:"signer,omitempty"`
 }
 
 // IsZero reports whether c is no commit at all.

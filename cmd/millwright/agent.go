@@ -22,13 +22,13 @@ import (
 
 // agentOptions are the agent's flags.
 type agentOptions struct {
-	conn            connection
-	repo, ref, path string
-	dashboard       dashboard
-	poll, interval  time.Duration
-	pause, settle   time.Duration
-	bmcInterval     time.Duration
-	patience        time.Duration
+	conn           connection
+	repo           fleetRepository
+	dashboard      dashboard
+	poll, interval time.Duration
+	pause, settle  time.Duration
+	bmcInterval    time.Duration
+	patience       time.Duration
 }
 
 func newAgent(g *globals) *cobra.Command {
@@ -37,17 +37,16 @@ func newAgent(g *globals) *cobra.Command {
 		Use:   "agent --repo <url>",
 		Short: "Watch a repository and keep everything as it says",
 		Long: `Agent fetches the repository, compiles each new commit, and keeps all targets as the newest good
-commit wants them. A commit that cannot be fetched or does not compile changes nothing: the last good
-one stays in force. It serves a read-only dashboard on a loopback address, which it says when it
+commit wants them. A commit that cannot be fetched, does not compile or lacks a signature that is
+required changes nothing: the last good one stays in force. Signatures are checked against keys that
+you name (--allowed-signers, --openpgp-keyring), never against keys of the repository. It serves a read-only dashboard on a loopback address, which it says when it
 starts, and with --dashboard to people who sign in at a proxy.
 ` + exits(""),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), g) },
 	}
 	o.conn.flags(cmd)
-	cmd.Flags().StringVar(&o.repo, "repo", "", "URL or local path of the fleet repository (required); a password or token comes from MILLWRIGHT_GIT_USERNAME and MILLWRIGHT_GIT_PASSWORD, or MILLWRIGHT_GIT_TOKEN")
-	cmd.Flags().StringVar(&o.ref, "ref", "", "branch, tag or commit; the remote's default branch without it")
-	cmd.Flags().StringVar(&o.path, "path", "", "directory of the repository that the fleet lies in")
+	o.repo.flags(cmd)
 	o.dashboard.flags(cmd)
 	cmd.Flags().DurationVar(&o.poll, "poll", time.Minute, "time between two looks at the repository")
 	cmd.Flags().DurationVar(&o.interval, "interval", time.Minute, "time between two looks at the targets when nothing is under way and no cluster tells of a change")
@@ -55,7 +54,6 @@ starts, and with --dashboard to people who sign in at a proxy.
 	cmd.Flags().DurationVar(&o.bmcInterval, "bmc-interval", 10*time.Minute, "how long what was read of a quiet BMC may be used again")
 	cmd.Flags().DurationVar(&o.patience, "patience", 45*time.Second, "how long one look at one target may take before it counts as unknown")
 	cmd.Flags().DurationVar(&o.settle, "settle", 15*time.Minute, "how long a reset may take to show before it counts as not done")
-	_ = cmd.MarkFlagRequired("repo")
 	return cmd
 }
 
@@ -68,9 +66,11 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 	if err := os.MkdirAll(o.conn.stateDir, 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
 	}
-	git, err := sources.Open(ctx, sources.Options{
-		URL: o.repo, Ref: o.ref, Path: o.path, Dir: filepath.Join(o.conn.stateDir, "source"), Credentials: gitCredentials(),
-	})
+	options, err := o.repo.options(filepath.Join(o.conn.stateDir, "source"))
+	if err != nil {
+		return err
+	}
+	git, err := sources.Open(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -134,15 +134,4 @@ func (g lastGood) LastGood(ctx context.Context) (string, error) {
 
 func (g lastGood) SetLastGood(ctx context.Context, commit string) error {
 	return g.Store.SetLastGood(ctx, thisFleet, commit)
-}
-
-// gitCredentials are taken from the environment, never from flags, which other users can see.
-func gitCredentials() sources.CredentialsFunc {
-	user, password, token := os.Getenv("MILLWRIGHT_GIT_USERNAME"), os.Getenv("MILLWRIGHT_GIT_PASSWORD"), os.Getenv("MILLWRIGHT_GIT_TOKEN")
-	if user == "" && password == "" && token == "" {
-		return nil
-	}
-	return func(context.Context) (sources.Credentials, error) {
-		return sources.Credentials{Username: user, Password: password, Token: token}, nil
-	}
 }
