@@ -127,7 +127,7 @@ func (g *globals) notice(l *sources.Line, x *audit.Index) view.Notice {
 		n = view.Notice{Incomplete: []string{fmt.Sprintf("the clone is shallow: the history before %s is not known, and what seems to begin there may be older; git fetch --unshallow", l.Commits[0].Short())}}
 	}
 	if odd := x.Backdated(); len(odd) > 0 {
-		g.say("%d commits say that they were merged before the one they follow, the first of them %s: around them times are not certain", len(odd), odd[0].Hash[:12])
+		g.say("commit %s says that it was merged before the one that it follows (one of %d that do): around it times are not certain", odd[0].Hash[:12], len(odd))
 	}
 	return n
 }
