@@ -152,7 +152,7 @@ func sorted(set map[string]bool) []string {
 	return names
 }
 
-// Ask answers a query. An address that never was there is an error.
+// Ask answers a query. An address or a tenant that never was there is an error.
 func (x *Index) Ask(q Query) (Answer, error) {
 	a := Answer{Events: []Event{}}
 	var p place
@@ -162,6 +162,9 @@ func (x *Index) Ask(q Query) (Answer, error) {
 			return a, err
 		}
 		a.Address, a.Field = p.object, p.field
+	}
+	if tenant := "tenant/" + q.Tenant; q.Tenant != "" && !x.ever(tenant, "") {
+		return a, x.unknown(tenant)
 	}
 	x.walk(func(c Commit, with []Commit, steps []step, before states) {
 		if !q.chooses(c, with) {
