@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/stretchr/testify/require"
 
+	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/fleet/fleettest"
 	"millwright.dev/millwright/sources"
@@ -244,4 +246,39 @@ func TestUpdate(t *testing.T) {
 	require.NoError(t, x.Update(t.Context(), l, loader(t)))
 	require.Len(t, x.data.Commits, 2)
 	require.Empty(t, x.data.Commits[1].Invalid)
+}
+
+// patchy is a loader that runs into a limit at its first load, and ends the context at its third.
+type patchy struct {
+	Loader
+	loads  int
+	cancel context.CancelFunc
+}
+
+func (p *patchy) Load(ctx context.Context, fsys fs.FS) (*fleet.Fleet, diag.List) {
+	p.loads++
+	switch p.loads {
+	case 1:
+		return nil, diag.List{{Code: "MW104", Summary: "took too long"}}
+	case 3:
+		p.cancel()
+	}
+	return p.Loader.Load(ctx, fsys)
+}
+
+// What ran into a limit once is tried again before it is held against a commit, and what was read before an
+// interruption is kept.
+func TestUpdateInterrupted(t *testing.T) {
+	r, dir := newRepo(t, fleettest.Size{Machines: 8, Tenants: 1}), t.TempDir()
+	for n := range 3 {
+		r.replace(tenantFile, `"Tenant `, fmt.Sprintf(`"Tenant %d`, n))
+		r.commit("edit")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	l := r.line()
+	x := Open(dir, l, "test")
+	require.ErrorIs(t, x.Update(ctx, l, &patchy{Loader: loader(t), cancel: cancel}), context.Canceled)
+	require.Equal(t, 3, Open(dir, l, "test").Pending(l))
+	require.Empty(t, x.data.Commits[0].Invalid)
+	equal(t, indexed(r, t.TempDir()), indexed(r, dir))
 }
