@@ -148,7 +148,7 @@ func directories(*cobra.Command, []string, string) ([]string, cobra.ShellCompDir
 
 // complete gives each command the proposals for its arguments and flags.
 func (g *globals) complete(root *cobra.Command) error {
-	proposals := map[string]completer{"why": g.addresses, "status": g.addresses, "explain": explainable}
+	proposals := map[string]completer{"why": g.addresses, "history": g.addresses, "status": g.addresses, "explain": explainable}
 	for _, cmd := range root.Commands() {
 		if propose := proposals[cmd.Name()]; propose != nil {
 			cmd.ValidArgsFunction = propose

@@ -1,0 +1,114 @@
+package audit
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/gob"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"millwright.dev/millwright/sources"
+)
+
+// format is raised when what is kept would be misread, or when the same commits would give other events.
+const format = 1
+
+// maxIndex bounds a file that is read, in bytes, and what it unfolds to.
+const maxIndex, maxUnfolded = 1 << 30, 4 << 30
+
+// Open takes up what is kept of a line in a directory; an empty one keeps nothing. Anything odd about the file, or
+// one of another version, is an empty index, which [Index.Update] fills again. Version is what compiles: another one
+// may compute other values of the same commits.
+func Open(dir string, l *sources.Line, version string) *Index {
+	repository := sum(l.Commits[0].Hash, l.Below)
+	x := &Index{key: sum(repository, version, fmt.Sprint(format))}
+	x.data.Key = x.key
+	if dir == "" {
+		return x
+	}
+	x.file = filepath.Join(dir, "history-"+repository[:16]+".index")
+	if data, err := read(x.file); err == nil && data.Key == x.key && data.sound() {
+		x.data = data
+	}
+	return x
+}
+
+func sum(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func read(file string) (contents, error) {
+	var data contents
+	f, err := os.Open(file)
+	if err != nil {
+		return data, err
+	}
+	defer f.Close()
+	all, err := io.ReadAll(io.LimitReader(f, maxIndex))
+	if err != nil {
+		return data, err
+	}
+	if len(all) < sha256.Size || sha256.Sum256(all[sha256.Size:]) != [sha256.Size]byte(all) {
+		return data, fmt.Errorf("%s is not whole", file)
+	}
+	unfold, err := gzip.NewReader(bytes.NewReader(all[sha256.Size:]))
+	if err != nil {
+		return data, err
+	}
+	err = gob.NewDecoder(io.LimitReader(unfold, maxUnfolded)).Decode(&data)
+	return data, err
+}
+
+// sound reports whether steps stand in the order of commits that are there.
+func (c contents) sound() bool {
+	last := 0
+	for _, s := range c.Steps {
+		if s.Commit < last || s.Commit >= len(c.Commits) {
+			return false
+		}
+		last = s.Commit
+	}
+	return true
+}
+
+// write replaces the file.
+func (x *Index) write() error {
+	if x.file == "" {
+		return nil
+	}
+	var b bytes.Buffer
+	b.Write(make([]byte, sha256.Size))
+	fold := gzip.NewWriter(&b)
+	if err := gob.NewEncoder(fold).Encode(x.data); err != nil {
+		return err
+	}
+	if err := fold.Close(); err != nil {
+		return err
+	}
+	digest := sha256.Sum256(b.Bytes()[sha256.Size:])
+	copy(b.Bytes(), digest[:])
+	if err := os.MkdirAll(filepath.Dir(x.file), 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(x.file), "history-*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // after the rename there is nothing to remove
+	_, err = tmp.Write(b.Bytes())
+	if cerr := tmp.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), x.file)
+}

@@ -1,0 +1,202 @@
+package view
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"millwright.dev/millwright/internal/audit"
+)
+
+// merged is how times of a history are written: in UTC, to the minute.
+const merged = "2006-01-02 15:04Z"
+
+// HistoryText prints events, commit by commit, the newest first. Of one field it is a line for each value.
+func HistoryText(w io.Writer, a audit.Answer, s Style) error {
+	p := printer{w: w}
+	if len(a.Events) == 0 {
+		p.f("no changes of %s\n", historyName(a.Address, a.Field))
+	}
+	last := ""
+	for _, e := range a.Events {
+		if e.Commit.Hash != last {
+			commitText(&p, e.Commit, e.With, s)
+		}
+		last = e.Commit.Hash
+		switch name := s.paint(strong, e.Entity); {
+		case e.Change == audit.Invalid:
+			p.f("  %s\n", s.paint(bad, "no fleet: "+cut(e.Commit.Invalid)))
+		case e.Change != audit.Changed && a.Field == "":
+			p.f("  %s %s, %s\n", name, e.Change, plural(len(e.Changes), "field"))
+		default:
+			for _, c := range e.Changes {
+				old, now := values(c.Old.Plain(), c.New.Plain())
+				p.f("  %s: %s → %s\n", s.paint(strong, join(e.Entity, c.Path)), old, now)
+			}
+		}
+	}
+	return p.err
+}
+
+// commitText prints a commit and who stands behind it, then those before it that were no fleet.
+func commitText(p *printer, c audit.Commit, with []audit.Commit, s Style) {
+	p.f("%s  %s  %s\n  %s\n", c.Time.Format(merged), s.paint(caution, c.Hash[:min(12, len(c.Hash))]), cut(clean(c.Subject)), s.paint(faint, behind(c)))
+	for _, before := range slices.Backward(with) {
+		p.f("  %s\n", s.paint(faint, fmt.Sprintf("with %s %s, %s, which was no fleet by itself: %s",
+			before.Hash[:min(12, len(before.Hash))], cut(clean(before.Subject)), behind(before), cut(clean(before.Invalid)))))
+	}
+}
+
+// behind is who stands behind a commit, as it says itself.
+func behind(c audit.Commit) string {
+	text := "by " + cut(clean(strings.Join(c.Authors, ", ")))
+	if c.MergedBy != "" {
+		text += ", merged by " + cut(clean(c.MergedBy))
+	}
+	if len(c.ApprovedBy) == 0 {
+		text += ", no approval recorded"
+	} else {
+		text += ", approved by " + cut(clean(strings.Join(c.ApprovedBy, ", ")))
+	}
+	if len(c.Tickets) > 0 {
+		text += " (" + cut(clean(strings.Join(c.Tickets, ", "))) + ")"
+	}
+	return text
+}
+
+// join is the address of a field of an object.
+func join(object, field string) string {
+	if field == "" || field[0] == '[' {
+		return object + field
+	}
+	return object + "." + field
+}
+
+func historyName(address, field string) string {
+	if address == "" {
+		return "anything that was asked for"
+	}
+	return join(address, field)
+}
+
+// MomentText prints how something stood at a moment, and which commits made it so, the newest first.
+func MomentText(w io.Writer, m audit.Moment, s Style) error {
+	p := printer{w: w}
+	p.f("%s at %s\n", s.paint(strong, join(m.Address, m.Field)), m.At.Format(merged))
+	groups := slices.Clone(m.Values)
+	slices.SortStableFunc(groups, func(a, b audit.Standing) int { return madeAt(b).Compare(madeAt(a)) })
+	last := ""
+	for _, v := range groups {
+		if v.Commit == nil {
+			p.f("  was not there yet\n")
+			continue
+		}
+		if v.Commit.Hash != last {
+			commitText(&p, *v.Commit, v.With, s)
+		}
+		last = v.Commit.Hash
+		p.f("  %s = %s\n", s.paint(strong, join(m.Address, v.Path)), value(v.Value.Plain()))
+	}
+	return p.err
+}
+
+func madeAt(v audit.Standing) time.Time {
+	if v.Commit == nil {
+		return time.Time{}
+	}
+	return v.Commit.Time
+}
+
+// Notice is what an answer from history lacks.
+type Notice struct {
+	Complete   bool     `json:"complete"`
+	Incomplete []string `json:"incomplete,omitempty"`
+}
+
+// HistoryJSON writes events for programs.
+func HistoryJSON(w io.Writer, a audit.Answer, n Notice) error {
+	return JSON(w, struct {
+		Version int `json:"version"`
+		Notice
+		audit.Answer
+	}{FormatVersion, n, a})
+}
+
+// MomentJSON writes how something stood for programs.
+func MomentJSON(w io.Writer, m audit.Moment, n Notice) error {
+	return JSON(w, struct {
+		Version int `json:"version"`
+		Notice
+		audit.Moment
+	}{FormatVersion, n, m})
+}
+
+// HistoryCSV writes one row for each field of each event.
+func HistoryCSV(w io.Writer, a audit.Answer) error {
+	rows := [][]string{append(slices.Clone(commitColumns), "entity", "change", "field", "old", "new")}
+	for _, e := range a.Events {
+		changes := e.Changes
+		if len(changes) == 0 {
+			changes = []audit.Change{{New: ""}}
+		}
+		for _, c := range changes {
+			rows = append(rows, append(commitCells(e.Commit), e.Entity, e.Change, c.Path, plainText(c.Old), plainText(c.New)))
+		}
+	}
+	return writeCSV(w, rows)
+}
+
+// MomentCSV writes one row for each value.
+func MomentCSV(w io.Writer, m audit.Moment) error {
+	rows := [][]string{append(slices.Clone(commitColumns), "entity", "at", "field", "value")}
+	for _, v := range m.Values {
+		var by audit.Commit
+		if v.Commit != nil {
+			by = *v.Commit
+		}
+		rows = append(rows, append(commitCells(by), m.Address, m.At.Format(time.RFC3339), v.Path, plainText(v.Value)))
+	}
+	return writeCSV(w, rows)
+}
+
+var commitColumns = []string{"merged", "commit", "subject", "authors", "merged_by", "approved_by", "tickets", "invalid"}
+
+func commitCells(c audit.Commit) []string {
+	when := ""
+	if !c.Time.IsZero() {
+		when = c.Time.Format(time.RFC3339)
+	}
+	return []string{when, c.Hash, c.Subject, strings.Join(c.Authors, "; "), c.MergedBy, strings.Join(c.ApprovedBy, "; "), strings.Join(c.Tickets, "; "), c.Invalid}
+}
+
+// plainText is a value as a cell: text as it is, all else as JSON.
+func plainText(v audit.Value) string {
+	if text, ok := v.Plain().(string); ok {
+		return text
+	}
+	return string(v)
+}
+
+// writeCSV writes rows whose cells are one line each and no formulas: programs for tables run what begins as one.
+func writeCSV(w io.Writer, rows [][]string) error {
+	out := csv.NewWriter(w)
+	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = clean(cell)
+			if begins := strings.TrimLeft(row[i], " ⏎"); begins != "" && strings.ContainsAny(begins[:1], "=+-@") {
+				row[i] = "'" + row[i]
+			}
+		}
+		if err := out.Write(row); err != nil {
+			return fmt.Errorf("write CSV: %w", err)
+		}
+	}
+	out.Flush()
+	if err := out.Error(); err != nil {
+		return fmt.Errorf("write CSV: %w", err)
+	}
+	return nil
+}
