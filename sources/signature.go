@@ -113,7 +113,7 @@ func (s signers) verifyPGP(signed, armored []byte, at, now time.Time) (Signer, e
 	if err != nil || !ok || sig.IssuerKeyId == nil {
 		return Signer{}, errors.New("its OpenPGP signature is malformed")
 	}
-	if _, err := packets.Next(); err != io.EOF {
+	if _, err := packets.Next(); !errors.Is(err, io.EOF) {
 		return Signer{}, errors.New("it has more than one OpenPGP signature")
 	}
 	if len(s.pgp.KeysById(*sig.IssuerKeyId)) == 0 {

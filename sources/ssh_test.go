@@ -104,7 +104,7 @@ func serveSSH(t *testing.T, r *repo) *sshServer {
 }
 
 func (s *sshServer) handle(conn net.Conn, config *ssh.ServerConfig) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if s.mute {
 		_, _ = io.Copy(io.Discard, conn)
 		return
@@ -133,7 +133,7 @@ func (s *sshServer) handle(conn net.Conn, config *ssh.ServerConfig) {
 
 // exec runs a command by a shell, as sshd does.
 func (s *sshServer) exec(channel ssh.Channel, line string) {
-	defer channel.Close()
+	defer func() { _ = channel.Close() }()
 	if s.respond != nil {
 		s.respond(channel)
 		return

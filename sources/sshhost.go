@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -119,7 +120,7 @@ func (s SSH) signer() (ssh.Signer, error) {
 type hostKeys struct {
 	file    string
 	known   ssh.HostKeyCallback
-	refused error // why the last host was
+	refused atomic.Pointer[error] // why the host was, told by the goroutine that shakes hands
 }
 
 func (s SSH) hostKeys() (*hostKeys, error) {
@@ -165,27 +166,31 @@ func (h *hostKeys) check(host string, remote net.Addr, key ssh.PublicKey) error 
 	if err == nil {
 		return nil
 	}
+	err = h.explain(err, host, key)
+	h.refused.Store(&err)
+	return err
+}
+
+func (h *hostKeys) explain(err error, host string, key ssh.PublicKey) error {
 	name := knownhosts.Normalize(host)
 	offered := fmt.Sprintf("%s %s", key.Type(), ssh.FingerprintSHA256(key))
 	var revoked *knownhosts.RevokedError
 	var other *knownhosts.KeyError
 	switch {
 	case errors.As(err, &revoked):
-		h.refused = fail(ErrHostKey, "%s offers %s, which %s says is revoked", name, offered, h.file)
+		return fail(ErrHostKey, "%s offers %s, which %s says is revoked", name, offered, h.file)
 	case errors.As(err, &other) && len(other.Want) > 0:
 		var want []string
 		for _, k := range other.Want {
 			want = append(want, fmt.Sprintf("%s %s (line %d)", k.Key.Type(), ssh.FingerprintSHA256(k.Key), k.Line))
 		}
-		h.refused = fail(ErrHostKey, "%s offers %s, and %s knows it by %s: somebody may stand between; if its owner confirms the new key, replace the old one there",
+		return fail(ErrHostKey, "%s offers %s, and %s knows it by %s: somebody may stand between; if its owner confirms the new key, replace the old one there",
 			name, offered, h.file, strings.Join(want, ", "))
 	case errors.As(err, &other):
-		h.refused = fail(ErrHostKey, "%s is not in %s; it offers %s: compare that with what its owner publishes, then add the line %q there",
+		return fail(ErrHostKey, "%s is not in %s; it offers %s: compare that with what its owner publishes, then add the line %q there",
 			name, h.file, offered, knownhosts.Line([]string{host}, key))
-	default:
-		h.refused = fail(ErrHostKey, "%s: %s", name, cleanText(err.Error()))
 	}
-	return h.refused
+	return fail(ErrHostKey, "%s: %s", name, cleanText(err.Error()))
 }
 
 // dial connects, proves the host and logs in, all before ctx is done. The connection ends with ctx.
@@ -212,11 +217,12 @@ func (s SSH) dial(ctx context.Context, at sshAddress) (client *ssh.Client, stop 
 	}
 	stop()
 	_ = conn.Close()
+	refused := hosts.refused.Load()
 	switch {
 	case ctx.Err() != nil:
 		err = ctx.Err()
-	case hosts.refused != nil:
-		err = hosts.refused
+	case refused != nil:
+		err = *refused
 	case strings.Contains(err.Error(), "unable to authenticate"):
 		err = fail(ErrUnauthorized, "the remote does not accept the deploy key %s for the user %s", ssh.FingerprintSHA256(key.PublicKey()), at.user)
 	default:
