@@ -123,14 +123,21 @@ func (r *renderer) units() {
 	all.Wait()
 }
 
-// machineInputs are what a machine's unit is made of beside the machine: the tenant and the place in
-// the allocation that it serves in.
+// serving is where a machine serves.
+type serving struct {
+	tenant *fleet.Tenant
+	pool   *fleet.Pool
+	class  string // the pool's, which may follow from another machine
+	index  int    // in the allocation
+}
+
+// machineInputs are what a machine's unit is made of beside the machine: where it serves.
 func (r *renderer) machineInputs(name string) []any {
 	p, ok := r.fleet.PoolOf(name)
 	if !ok {
 		return nil
 	}
-	return []any{r.fleet.Tenants[p.Tenant], p.Pool, p.Class, slices.Index(p.Machines, name)}
+	return []any{serving{r.fleet.Tenants[p.Tenant], p.Pool, p.Class, slices.Index(p.Machines, name)}}
 }
 
 // platformInputs are what the platform's unit is made of: the node types of all pools, which are their

@@ -52,6 +52,7 @@ func (p PoolRef) Address() string { return "pool/" + p.Tenant + "/" + p.Cluster 
 // index answers who serves what.
 type index struct {
 	pools     []PoolRef
+	byName    map[[3]string]int // into pools, by tenant, cluster and name
 	byMachine map[string]int    // into pools
 	bySegment map[string]string // the tenant whose cluster it serves
 }
@@ -63,19 +64,23 @@ func (f *Fleet) lookup() *index {
 }
 
 func newIndex(f *Fleet) index {
-	ix := index{byMachine: map[string]int{}, bySegment: map[string]string{}}
+	ix := index{byName: map[[3]string]int{}, byMachine: make(map[string]int, len(f.Machines)), bySegment: map[string]string{}}
 	for tn, t := range All(f.Tenants) {
 		for cn, c := range All(t.Clusters) {
 			if _, taken := ix.bySegment[c.Segment]; !taken {
 				ix.bySegment[c.Segment] = tn
 			}
 			for pn, p := range All(c.Pools) {
-				ref := f.poolRef(tn, cn, pn, p)
+				ref := PoolRef{Tenant: tn, Cluster: cn, Name: pn, Pool: p, Class: p.Class, Machines: f.Allocation[tn][cn][pn]}
 				for _, m := range ref.Machines {
+					if first := f.Machines[m]; ref.Class == "" && first != nil {
+						ref.Class = first.Class
+					}
 					if _, taken := ix.byMachine[m]; !taken {
 						ix.byMachine[m] = len(ix.pools)
 					}
 				}
+				ix.byName[[3]string{tn, cn, pn}] = len(ix.pools)
 				ix.pools = append(ix.pools, ref)
 			}
 		}
@@ -83,15 +88,24 @@ func newIndex(f *Fleet) index {
 	return ix
 }
 
-// poolRef is a pool with what the fleet says of it elsewhere.
-func (f *Fleet) poolRef(tenant, cluster, name string, p *Pool) PoolRef {
-	ref := PoolRef{Tenant: tenant, Cluster: cluster, Name: name, Pool: p, Class: p.Class, Machines: f.Allocation[tenant][cluster][name]}
-	for _, n := range ref.Machines {
-		if m := f.Machines[n]; m != nil && ref.Class == "" {
-			ref.Class = m.Class
+// poolRef is a pool that there is, with what the fleet says of it elsewhere.
+func (f *Fleet) poolRef(tenant, cluster, name string) PoolRef {
+	ix := f.lookup()
+	return ix.pools[ix.byName[[3]string{tenant, cluster, name}]]
+}
+
+// withoutMachines is the fleet as far as no machine matters: its pools have none, and know their class.
+func (f *Fleet) withoutMachines() *Fleet {
+	bare := &Fleet{Platform: f.Platform, Policy: f.Policy, Sites: f.Sites, Classes: f.Classes, Images: f.Images, Segments: f.Segments,
+		Stacks: f.Stacks, Tenants: f.Tenants, Profiles: f.Profiles}
+	bare.once.Do(func() {
+		ix := f.lookup()
+		bare.index = index{pools: slices.Clone(ix.pools), byName: ix.byName, bySegment: ix.bySegment}
+		for i := range bare.index.pools {
+			bare.index.pools[i].Machines = nil
 		}
-	}
-	return ref
+	})
+	return bare
 }
 
 // Pools are all pools, ordered by tenant, cluster and name. The slice is shared: don't change it.

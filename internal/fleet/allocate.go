@@ -83,7 +83,7 @@ func (a *allocator) release() {
 	for tn, clusters := range All(a.f.Allocation) {
 		for cn, pools := range All(clusters) {
 			for pn, machines := range All(pools) {
-				if a.f.pool(tn, cn, pn) == nil {
+				if _, known := a.f.lookup().byName[[3]string{tn, cn, pn}]; !known {
 					for _, m := range machines {
 						a.take(PoolRef{Tenant: tn, Cluster: cn, Name: pn}.Address(), m, "the pool is gone")
 					}

@@ -43,11 +43,22 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS, known *register) diag.List
 	if f.Policy == nil {
 		c.report("MW201", Query{}, "the fleet has no policy", "write one: policy: fleet.#Policy has the careful defaults")
 	}
-	c.references()
 	c.machines()
 	c.uniqueness()
-	c.names()
 	c.stacks()
+	c.allocation()
+	c.pools()
+	c.platform()
+	c.portGUIDs()
+	c.found = append(c.found, known.plans(f)...)
+	return c.list(ctx)
+}
+
+// planned are the checks that look at no machine and at no file beside the CUE. They are given a fleet
+// and no file system that could tell of any: see register.
+func (c *checker) planned() {
+	c.references()
+	c.names()
 	c.clusterStacks()
 	c.chargeback()
 	c.observability()
@@ -56,19 +67,14 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS, known *register) diag.List
 	c.vnets()
 	c.reach()
 	c.clusters()
-	c.allocation()
 	c.hardware()
-	c.pools()
 	c.installing()
-	c.platform()
 	c.identity()
 	c.profiles()
 	c.ufms()
 	c.partitions()
-	c.portGUIDs()
 	c.queues()
 	c.rings()
-	return c.list(ctx)
 }
 
 // report adds a finding about a field.
@@ -168,7 +174,7 @@ func (c *checker) references() {
 				if p.Class != "" {
 					mustExist(c, c.f.Classes, "class", p.Class, Query{e, in + ".class"})
 				}
-				name := c.f.poolRef(tn, cn, pn, p).Class
+				name := c.f.poolRef(tn, cn, pn).Class
 				switch class := c.f.Classes[name]; {
 				case p.Image != "":
 					mustExist(c, c.f.Images, "image", p.Image, Query{e, in + ".image"})

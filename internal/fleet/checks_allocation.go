@@ -11,25 +11,25 @@ func (c *checker) allocation() {
 	place := func(h holder) Query { // written out where there is a finding alone
 		return Query{"allocation", joinPath(h.tenant, h.cluster, h.pool) + fmt.Sprintf("[%d]", h.index)}
 	}
-	holders := map[string]holder{}
+	holders := make(map[string]holder, len(c.f.lookup().byMachine))
 	for tn, clusters := range All(c.f.Allocation) {
 		for cn, pools := range All(clusters) {
 			for pn, machines := range All(pools) {
-				pool := c.f.pool(tn, cn, pn)
-				if pool == nil {
+				at, known := c.f.lookup().byName[[3]string{tn, cn, pn}]
+				if !known {
 					c.report("MW203", Query{"allocation", joinPath(tn, cn, pn)}, fmt.Sprintf("there is no pool %s/%s/%s", tn, cn, pn), "`millwright allocate` removes it")
 				}
-				for i, m := range machines {
+				for i, name := range machines {
 					own := holder{tn, cn, pn, i}
-					if first, taken := holders[m]; taken {
-						c.report("MW203", place(own), fmt.Sprintf("machine %s is allocated twice", m), "a machine serves one pool of one tenant: remove one of the two", mention{place(first), "allocated here too"})
+					if first, taken := holders[name]; taken {
+						c.report("MW203", place(own), fmt.Sprintf("machine %s is allocated twice", name), "a machine serves one pool of one tenant: remove one of the two", mention{place(first), "allocated here too"})
 						continue
 					}
-					holders[m] = own
-					if c.f.Machines[m] == nil {
-						c.report("MW203", place(own), fmt.Sprintf("there is no machine %q", m), "remove it, and run `millwright allocate` for another")
-					} else if pool != nil {
-						c.fits(tn, cn, pn, pool, m, func() Query { return place(own) })
+					holders[name] = own
+					if m := c.f.Machines[name]; m == nil {
+						c.report("MW203", place(own), fmt.Sprintf("there is no machine %q", name), "remove it, and run `millwright allocate` for another")
+					} else if known {
+						c.fits(c.f.Pools()[at], m, func() Query { return place(own) })
 					}
 				}
 			}
@@ -38,43 +38,32 @@ func (c *checker) allocation() {
 	c.counts()
 }
 
-// pool is a pool by its names, or nil.
-func (f *Fleet) pool(tenant, cluster, pool string) *Pool {
-	if t := f.Tenants[tenant]; t != nil {
-		if c := t.Clusters[cluster]; c != nil {
-			return c.Pools[pool]
-		}
-	}
-	return nil
-}
-
 // fits: an allocated machine is one that its pool may have.
-func (c *checker) fits(tenant, cluster, pool string, p *Pool, name string, at func() Query) {
-	m := c.f.Machines[name]
+func (c *checker) fits(p PoolRef, m *Machine, at func() Query) {
 	refuse := func(field, hint, format string, args ...any) {
-		c.report("MW203", at(), fmt.Sprintf(format, args...), hint, mention{Query{address("machine", name), field}, "the machine"})
+		c.report("MW203", at(), fmt.Sprintf(format, args...), hint, mention{Query{address("machine", m.Name), field}, "the machine"})
 	}
 	if m.Lifecycle != InService && m.Lifecycle != Maintenance {
-		refuse("lifecycle", "take it out of the allocation first: `millwright allocate` finds another", "machine %s is %s and cannot serve a pool", name, m.Lifecycle)
+		refuse("lifecycle", "take it out of the allocation first: `millwright allocate` finds another", "machine %s is %s and cannot serve a pool", m.Name, m.Lifecycle)
 	}
 	if m.Role != RoleWorker {
-		refuse("role", "", "machine %s carries the control plane and cannot serve a pool", name)
+		refuse("role", "", "machine %s carries the control plane and cannot serve a pool", m.Name)
 	}
 	if m.Provisioning != ProvisioningMetal3 {
-		refuse("provisioning", "machines of pools are provisioned by Metal3", "nobody installs machine %s: its provisioning is %s", name, m.Provisioning)
+		refuse("provisioning", "machines of pools are provisioned by Metal3", "nobody installs machine %s: its provisioning is %s", m.Name, m.Provisioning)
 	}
-	switch class := c.f.poolRef(tenant, cluster, pool, p).Class; {
-	case m.Class == class:
-	case p.Class == "":
-		refuse("class", "name the class in the pool, or let `millwright allocate` choose anew", "machine %s is of class %s, and others of pool %s/%s/%s are of %s", name, m.Class, tenant, cluster, pool, class)
+	switch {
+	case m.Class == p.Class:
+	case p.Pool.Class == "":
+		refuse("class", "name the class in the pool, or let `millwright allocate` choose anew", "machine %s is of class %s, and others of %s are of %s", m.Name, m.Class, p.Address(), p.Class)
 	default:
-		refuse("class", "", "machine %s is of class %s, pool %s/%s/%s wants %s", name, m.Class, tenant, cluster, pool, class)
+		refuse("class", "", "machine %s is of class %s, %s wants %s", m.Name, m.Class, p.Address(), p.Class)
 	}
-	if s := c.f.Segments[c.f.Tenants[tenant].Clusters[cluster].Segment]; s != nil && m.Site != s.Site {
-		refuse("site", "", "machine %s stands in site %s, cluster %s.%s is in %s", name, m.Site, tenant, cluster, s.Site)
+	if s := c.f.Segments[c.f.Tenants[p.Tenant].Clusters[p.Cluster].Segment]; s != nil && m.Site != s.Site {
+		refuse("site", "", "machine %s stands in site %s, cluster %s.%s is in %s", m.Name, m.Site, p.Tenant, p.Cluster, s.Site)
 	}
-	if !matches(m.Labels, p.Selector) {
-		refuse("labels", "", "machine %s lacks the labels that pool %s/%s/%s selects by", name, tenant, cluster, pool)
+	if !matches(m.Labels, p.Pool.Selector) {
+		refuse("labels", "", "machine %s lacks the labels that %s selects by", m.Name, p.Address())
 	}
 }
 

@@ -17,5 +17,5 @@ func (c *checker) classless(p PoolRef, at func(string) Query) {
 
 // classOf is the class of the machines of one of the cluster's pools; empty while nothing tells it.
 func (c clusterCheck) classOf(pool string) string {
-	return c.f.poolRef(c.tenant, c.name, pool, c.Pools[pool]).Class
+	return c.f.poolRef(c.tenant, c.name, pool).Class
 }

@@ -11,17 +11,15 @@ import (
 // machines: each is right by itself. What is found here depends on the machine, on what
 // [Fleet.Shared] lists and on whether it serves a pool: see register for why nothing else may count.
 func (c *checker) machines() {
-	serving := map[string]bool{}
-	for _, p := range c.f.Pools() {
-		if c.f.Leaving(p.Tenant, p.Cluster) == "" {
-			for _, n := range p.Machines {
-				serving[n] = true
-			}
-		}
+	ix := c.f.lookup()
+	stays := make([]bool, len(ix.pools))
+	for i, p := range ix.pools {
+		stays[i] = c.f.Leaving(p.Tenant, p.Cluster) == ""
 	}
 	for m, is := range c.known.machines { // findings are sorted in the end
 		n := m.Name
-		serves := serving[n]
+		pool, serves := ix.byMachine[n]
+		serves = serves && stays[pool]
 		if is.right && is.serves == serves {
 			continue
 		}

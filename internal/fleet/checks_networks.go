@@ -164,7 +164,7 @@ func (c *checker) segments() {
 				if p.Class == "" {
 					field = "selector"
 				}
-				name := c.f.poolRef(tn, cn, pn, p).Class
+				name := c.f.poolRef(tn, cn, pn).Class
 				if class := c.f.Classes[name]; class != nil {
 					c.ports(k.Segment, s, name, class, Query{e, joinPath("cluster", cn, "pool", pn, field)})
 				}

@@ -29,7 +29,7 @@ func (c *checker) pools() {
 				}
 				c.named(p, at)
 				c.floor(pn, p, cluster, at)
-				ref := c.f.poolRef(tn, cn, pn, p)
+				ref := c.f.poolRef(tn, cn, pn)
 				c.classless(ref, at)
 				if class := c.f.Classes[ref.Class]; class != nil {
 					if s := c.f.Segments[cluster.Segment]; s != nil && (len(p.Selector) > 0 || p.Spread == PackLeaves) {

@@ -125,7 +125,7 @@ func (c onCluster) machines() {
 	needs := []struct{ entry, software string }{{"longhorn", SoftwareISCSI}, {"longhorn", SoftwareNFS}, {"weka", SoftwareWeka}}
 	withDisks := 0
 	for pn, p := range All(c.cluster.Pools) {
-		ref := c.f.poolRef(c.tenant, c.name, pn, p)
+		ref := c.f.poolRef(c.tenant, c.name, pn)
 		class := c.f.Classes[ref.Class]
 		if class == nil {
 			continue

@@ -14,6 +14,8 @@ import (
 type register struct {
 	shared   []any // what machines were checked against, see [Fleet.Shared]
 	round    int   // of update
+	inputs   []any // of the checks that look at no machine, and what they found
+	found    []finding
 	machines map[*Machine]*checked
 	holders  map[claim]claimant
 	// contested are claims of several machines, which are not among the holders.
@@ -103,6 +105,24 @@ func (r *register) update(f *Fleet) {
 			r.forget(m, is)
 		}
 	}
+}
+
+// plans are the findings of the checks that look at no machine: those of the last time, if what they look
+// at is the same.
+func (r *register) plans(f *Fleet) []finding {
+	inputs := slices.Clone(r.shared)
+	for _, t := range All(f.Tenants) {
+		inputs = append(inputs, t)
+	}
+	for _, p := range f.Pools() {
+		inputs = append(inputs, p.Class)
+	}
+	if r.inputs == nil || !slices.Equal(r.inputs, inputs) {
+		c := &checker{f: f.withoutMachines()}
+		c.planned()
+		r.inputs, r.found = inputs, c.found
+	}
+	return r.found
 }
 
 func (r *register) forget(m *Machine, is *checked) {
