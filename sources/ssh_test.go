@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,11 +26,11 @@ type sshServer struct {
 	t    *testing.T
 	addr string
 	url  string
-	how  SSH        // what a client needs
-	key  ssh.Signer // the host's
-	mute bool       // it takes connections and says nothing
+	how  SSH         // what a client needs
+	key  ssh.Signer  // the host's
+	mute atomic.Bool // it takes connections and says nothing
 	// respond, if set, answers instead of git.
-	respond func(ssh.Channel)
+	respond atomic.Pointer[func(ssh.Channel)]
 	done    sync.WaitGroup
 }
 
@@ -105,7 +106,7 @@ func serveSSH(t *testing.T, r *repo) *sshServer {
 
 func (s *sshServer) handle(conn net.Conn, config *ssh.ServerConfig) {
 	defer func() { _ = conn.Close() }()
-	if s.mute {
+	if s.mute.Load() {
 		_, _ = io.Copy(io.Discard, conn)
 		return
 	}
@@ -131,11 +132,14 @@ func (s *sshServer) handle(conn net.Conn, config *ssh.ServerConfig) {
 	}
 }
 
+// answer has f answer instead of git.
+func (s *sshServer) answer(f func(ssh.Channel)) { s.respond.Store(&f) }
+
 // exec runs a command by a shell, as sshd does.
 func (s *sshServer) exec(channel ssh.Channel, line string) {
 	defer func() { _ = channel.Close() }()
-	if s.respond != nil {
-		s.respond(channel)
+	if respond := s.respond.Load(); respond != nil {
+		(*respond)(channel)
 		return
 	}
 	if !strings.HasPrefix(line, "git-upload-pack ") {
@@ -234,13 +238,13 @@ func TestSSHFailures(t *testing.T) {
 		"wrong key":  {func(s *sshServer) { _, s.how.Key = newKey(s.t, 7, "") }, ErrUnauthorized, "does not accept the deploy key SHA256:"},
 		"wrong user": {func(s *sshServer) { s.url = strings.Replace(s.url, "git@", "ada@", 1) }, ErrUnauthorized, "for the user ada"},
 		"no key":     {func(s *sshServer) { s.how.Key += "-absent" }, ErrUnauthorized, "cannot be read"},
-		"silent":     {func(s *sshServer) { s.mute = true }, ErrUnreachable, "no answer in time"},
-		"silent git": {func(s *sshServer) { s.respond = func(c ssh.Channel) { _, _ = io.Copy(io.Discard, c) } }, ErrUnreachable, "no answer in time"},
-		"breaks off": {func(s *sshServer) { s.respond = func(ssh.Channel) {} }, ErrUnreachable, "the session broke off"},
-		"endless":    {func(s *sshServer) { s.respond = endless }, ErrTooLarge, "the remote's answer is more than 1000000 bytes"},
-		"no Git":     {func(s *sshServer) { s.respond = func(c ssh.Channel) { fmt.Fprint(c, "Welcome!\n") } }, ErrUnreachable, "the session broke off"},
+		"silent":     {func(s *sshServer) { s.mute.Store(true) }, ErrUnreachable, "no answer in time"},
+		"silent git": {func(s *sshServer) { s.answer(func(c ssh.Channel) { _, _ = io.Copy(io.Discard, c) }) }, ErrUnreachable, "no answer in time"},
+		"breaks off": {func(s *sshServer) { s.answer(func(ssh.Channel) {}) }, ErrUnreachable, "the session broke off"},
+		"endless":    {func(s *sshServer) { s.answer(endless) }, ErrTooLarge, "the remote's answer is more than 1000000 bytes"},
+		"no Git":     {func(s *sshServer) { s.answer(func(c ssh.Channel) { fmt.Fprint(c, "Welcome!\n") }) }, ErrUnreachable, "the session broke off"},
 		"not a forge": {func(s *sshServer) {
-			s.respond = func(c ssh.Channel) { fmt.Fprint(c.Stderr(), "ERROR: Repository not found.\n") }
+			s.answer(func(c ssh.Channel) { fmt.Fprint(c.Stderr(), "ERROR: Repository not found.\n") })
 		}, ErrNotRepository, "Repository not found."},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -255,7 +259,7 @@ func TestSSHFailures(t *testing.T) {
 		})
 	}
 	s := serveSSH(t, r)
-	s.mute = true
+	s.mute.Store(true)
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	_, err := open(t, Options{URL: s.url, SSH: s.how}).Fetch(ctx)
