@@ -93,7 +93,7 @@ func TestCommentOnARequest(t *testing.T) {
 			require.NotContains(t, body, "Stale")
 			require.Equal(t, simulate.ForgeStatus{Commit: f.Head, Name: "millwright/plan", State: "success", Description: "no object changes; touches 1 tenant", URL: "https://ci.example.com/7"}, f.Statuses()[0])
 
-			f.Tip = strings.Repeat("77aa55cc", 5)
+			f.Push(f.Head, strings.Repeat("77aa55cc", 5))
 			code, out = millwright(t, append(request, "--plan", planFile(t, f, func(c *blast.Comparison) {
 				c.Base.Commit = strings.Repeat("4f1c2ab0", 5)
 				c.Incomplete = []string{"a chart is not at hand"}

@@ -32,7 +32,7 @@ func TestJobsRun(t *testing.T) {
 		require.NoError(t, err)
 		return strings.TrimSpace(string(out))
 	}
-	f.Head, f.Tip = rev("HEAD"), rev("HEAD~1")
+	f.Push(rev("HEAD"), rev("HEAD~1"))
 	files := scaffold.CI{Forge: "github", Fleet: ".", Version: "v1", Organisation: "example", Platform: "platform"}.Files()
 	temp := t.TempDir()
 	is := strings.NewReplacer(

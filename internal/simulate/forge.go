@@ -94,6 +94,13 @@ func newForge(site *Site, gitlab bool) *Forge {
 // ServeHTTP answers one request, as the site's faults allow.
 func (f *Forge) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.handler.ServeHTTP(w, r) }
 
+// Push moves the request's newest commit, and the branch that it goes to.
+func (f *Forge) Push(head, tip string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.Head, f.Tip = head, tip
+}
+
 // Add is somebody's comment.
 func (f *Forge) Add(author, body string) {
 	f.mu.Lock()
