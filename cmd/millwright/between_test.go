@@ -19,7 +19,7 @@ import (
 func repository(t testing.TB) (dir string) {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("there is no git")
+		t.Skip("git is not installed (package git); plans of branches were not tried")
 	}
 	dir = t.TempDir()
 	require.NoError(t, os.CopyFS(dir, os.DirFS(example)))

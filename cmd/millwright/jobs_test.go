@@ -19,7 +19,7 @@ import (
 func TestJobsRun(t *testing.T) {
 	for _, tool := range []string{"git", "bash"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("there is no %s", tool)
+			t.Skipf("%s is not installed (package %s); the jobs were not run", tool, tool)
 		}
 	}
 	f := told(t, "github")

@@ -33,7 +33,7 @@ type repo struct {
 func newRepo(t testing.TB, size fleettest.Size) *repo {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
+		t.Skip("git is not installed (package git); histories were not tried")
 	}
 	r := &repo{TB: t, dir: t.TempDir(), files: fleettest.Generate(size)}
 	require.NoError(t, r.files.Write(r.dir))
