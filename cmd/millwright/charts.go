@@ -12,7 +12,6 @@ import (
 
 	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/fleet"
-	"millwright.dev/millwright/internal/view"
 	"millwright.dev/millwright/sources"
 )
 
@@ -104,15 +103,9 @@ password, so that none can be sent where a fleet says.
 				return err
 			}
 			defer c.Close()
-			f, found := c.Load(ctx, snapshot.FS)
-			if err := ctx.Err(); err != nil {
-				return err // what was found is only that
-			}
-			if found.Err() != nil {
-				if err := view.Diagnostics(g.stderr, found, snapshot.FS, about(dir, styleOn(g.stderr))); err != nil {
-					return err
-				}
-				return exit{code: exitInvalid}
+			f, err := g.load(ctx, c, snapshot, dir)
+			if err != nil {
+				return err
 			}
 			return c.charts.print(ctx, g.stdout, f)
 		},

@@ -45,6 +45,22 @@ func (g *globals) source(dir string) (sources.Snapshot, *compiler, error) {
 	return snapshot, c, err
 }
 
+// load loads the fleet of a directory's snapshot, without rendering it; what is wrong with it has been
+// printed if the error is an exit.
+func (g *globals) load(ctx context.Context, c *compiler, s sources.Snapshot, dir string) (*fleet.Fleet, error) {
+	f, found := c.Load(ctx, s.FS)
+	if err := ctx.Err(); err != nil {
+		return nil, err // what was found is only that
+	}
+	if found.Err() == nil {
+		return f, nil
+	}
+	if err := view.Diagnostics(g.stderr, found, s.FS, about(dir, styleOn(g.stderr))); err != nil {
+		return nil, err
+	}
+	return nil, outcome(found)
+}
+
 // compile makes of a snapshot what it wants.
 func (c *compiler) compile(ctx context.Context, s sources.Snapshot) (reconcile.Desired, diag.List) {
 	f, found := c.Load(ctx, s.FS)

@@ -14,7 +14,6 @@ import (
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/fleet/scaffold"
 	"millwright.dev/millwright/internal/owners"
-	"millwright.dev/millwright/internal/view"
 	"millwright.dev/millwright/sources"
 )
 
@@ -60,15 +59,9 @@ func (j *jobs) write(ctx context.Context, g *globals, dir string) error {
 		return err
 	}
 	defer c.Close()
-	f, found := c.Load(ctx, snapshot.FS)
-	if err := ctx.Err(); err != nil {
+	f, err := g.load(ctx, c, snapshot, dir)
+	if err != nil {
 		return err
-	}
-	if found.Err() != nil {
-		if err := view.Diagnostics(g.stderr, found, snapshot.FS, about(dir, styleOn(g.stderr))); err != nil {
-			return err
-		}
-		return outcome(found)
 	}
 	root, below, err := sources.Root(dir)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
+	"millwright.dev/millwright/internal/cachefile"
 	"millwright.dev/millwright/sources"
 )
 
@@ -47,19 +47,11 @@ func sum(parts ...string) string {
 
 func read(file string) (contents, error) {
 	var data contents
-	f, err := os.Open(file)
+	folded, err := cachefile.Read(file, maxIndex)
 	if err != nil {
 		return data, err
 	}
-	defer f.Close()
-	all, err := io.ReadAll(io.LimitReader(f, maxIndex))
-	if err != nil {
-		return data, err
-	}
-	if len(all) < sha256.Size || sha256.Sum256(all[sha256.Size:]) != [sha256.Size]byte(all) {
-		return data, fmt.Errorf("%s is not whole", file)
-	}
-	unfold, err := gzip.NewReader(bytes.NewReader(all[sha256.Size:]))
+	unfold, err := gzip.NewReader(bytes.NewReader(folded))
 	if err != nil {
 		return data, err
 	}
@@ -84,31 +76,11 @@ func (x *Index) write() error {
 	if x.file == "" {
 		return nil
 	}
-	var b bytes.Buffer
-	b.Write(make([]byte, sha256.Size))
-	fold := gzip.NewWriter(&b)
-	if err := gob.NewEncoder(fold).Encode(x.data); err != nil {
-		return err
-	}
-	if err := fold.Close(); err != nil {
-		return err
-	}
-	digest := sha256.Sum256(b.Bytes()[sha256.Size:])
-	copy(b.Bytes(), digest[:])
-	if err := os.MkdirAll(filepath.Dir(x.file), 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(x.file), "history-*.tmp")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // after the rename there is nothing to remove
-	_, err = tmp.Write(b.Bytes())
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), x.file)
+	return cachefile.Write(x.file, func(w io.Writer) error {
+		fold := gzip.NewWriter(w)
+		if err := gob.NewEncoder(fold).Encode(x.data); err != nil {
+			return err
+		}
+		return fold.Close()
+	})
 }

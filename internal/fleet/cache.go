@@ -2,15 +2,15 @@ package fleet
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/gob"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"millwright.dev/millwright/internal/cachefile"
 )
 
 // cache remembers results by the digest of all they depend on. In memory it holds what the last few
@@ -44,17 +44,12 @@ func openCache(dir string) *cache {
 		return c
 	}
 	c.file = filepath.Join(dir, "fleet.pack")
-	f, err := os.Open(c.file)
+	data, err := cachefile.Read(c.file, maxFrame)
 	if err != nil {
 		return c
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFrame))
-	if err != nil || len(data) < sha256.Size || sha256.Sum256(data[sha256.Size:]) != [sha256.Size]byte(data) {
-		return c
-	}
 	var pack []packed
-	if gob.NewDecoder(bytes.NewReader(data[sha256.Size:])).Decode(&pack) != nil {
+	if gob.NewDecoder(bytes.NewReader(data)).Decode(&pack) != nil {
 		return c
 	}
 	results := make([]*result, len(pack))
@@ -121,27 +116,5 @@ func (c *cache) write() error {
 		}
 		pack = append(pack, p)
 	}
-	var b bytes.Buffer
-	b.Write(make([]byte, sha256.Size))
-	if err := gob.NewEncoder(&b).Encode(pack); err != nil {
-		return err
-	}
-	sum := sha256.Sum256(b.Bytes()[sha256.Size:])
-	copy(b.Bytes(), sum[:])
-	if err := os.MkdirAll(filepath.Dir(c.file), 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(c.file), "fleet-*.tmp")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // after the rename there is nothing to remove
-	_, err = tmp.Write(b.Bytes())
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), c.file)
+	return cachefile.Write(c.file, func(w io.Writer) error { return gob.NewEncoder(w).Encode(pack) })
 }

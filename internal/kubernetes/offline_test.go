@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"millwright.dev/millwright/internal/state"
+	"millwright.dev/millwright/internal/target"
 )
 
 // Health says what each kind's status means, in the words of the kind.
@@ -43,7 +44,7 @@ func TestHealth(t *testing.T) {
 func TestBreaker(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	sent, broken := 0, true
-	b := &breaker{now: func() time.Time { return now }, next: roundTrip(func(*http.Request) (*http.Response, error) {
+	b := &breaker{Breaker: target.Breaker{Clock: func() time.Time { return now }, Longest: breakMost}, next: roundTrip(func(*http.Request) (*http.Response, error) {
 		if sent++; broken {
 			return nil, errors.New("connection refused")
 		}
@@ -58,7 +59,7 @@ func TestBreaker(t *testing.T) {
 		require.ErrorIs(t, err, ErrUnreachable)
 		require.ErrorContains(t, err, "connection refused")
 	}
-	require.Equal(t, breakAfter, sent)
+	require.Equal(t, 5, sent)
 	for range 20 { // each pause over, one more request is let through
 		before := sent
 		now = now.Add(2 * breakMost)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"millwright.dev/millwright/internal/target"
 )
 
 // ErrUnreachable marks answers that never came: the API server could not be reached, or broke off.
@@ -39,65 +39,31 @@ func (c *Cluster) connect(config *rest.Config) (*http.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare its authentication: %w", err)
 	}
-	return &http.Client{Transport: &breaker{next: wrapped, now: c.options.Now}}, nil
+	return &http.Client{Transport: &breaker{next: wrapped, Breaker: target.Breaker{Clock: c.options.Now, Longest: breakMost}}}, nil
 }
 
-// breaker answers at once with the last error after several requests in a row got no answer, for a
-// growing, jittered while, so that one dead cluster costs its rounds no time-outs.
+// breaker spares a cluster that does not answer: the rounds that it is in would wait for it each time.
 type breaker struct {
+	target.Breaker
 	next http.RoundTripper
-	now  func() time.Time
-
-	mu       sync.Mutex
-	failures int
-	last     error
-	until    time.Time
 }
 
-const (
-	breakAfter = 5
-	breakFirst = time.Second
-	breakMost  = 30 * time.Second
-)
+// breakMost is the longest that a cluster is left alone, so that one that comes back is soon seen.
+const breakMost = 30 * time.Second
 
 // RoundTrip sends the request unless the breaker is open. Every error it returns wraps
 // ErrUnreachable, except the caller's own cancellation.
 func (b *breaker) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := b.open(); err != nil {
-		return nil, fmt.Errorf("%w: not tried again yet: %w", ErrUnreachable, err)
+	if err := b.Open(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	answer, err := b.next.RoundTrip(r)
-	switch {
-	case err == nil:
-		b.record(nil)
-		return answer, nil
-	case errors.Is(err, context.Canceled):
+	if errors.Is(err, context.Canceled) {
 		return nil, err
 	}
-	b.record(err)
-	return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
-}
-
-func (b *breaker) open() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.failures >= breakAfter && b.now().Before(b.until) {
-		return b.last
+	b.Note(err)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	return nil
-}
-
-func (b *breaker) record(err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err == nil {
-		b.failures = 0
-		return
-	}
-	b.failures++
-	b.last = err
-	if b.failures >= breakAfter {
-		pause := min(breakFirst<<min(b.failures-breakAfter, 10), breakMost)
-		b.until = b.now().Add(pause/2 + rand.N(pause))
-	}
+	return answer, nil
 }

@@ -6,49 +6,34 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"net/http/cookiejar"
 	"slices"
 	"strings"
-	"time"
 
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/target/rest"
 )
 
 const (
 	maxRequests = 4        // at once; the vendor documents no limit, its own operator is as modest
 	maxAnswer   = 64 << 20 // bytes of one answer
-	attempts    = 3        // of anything that may safely be repeated
-	firstPause  = 200 * time.Millisecond
 )
 
 // client sends requests and opens the controller's envelope. It keeps one session.
 type client struct {
-	base    string
-	http    *http.Client
+	*rest.Client
 	options Options
-	slots   chan struct{}
-	breaker target.Breaker
 	session session
 }
 
 func newClient(base string, o Options) *client {
 	jar, _ := cookiejar.New(nil) // its only error is of a list of suffixes, and there is none
-	return &client{
-		base: base, options: o,
-		http: &http.Client{
-			Transport: o.Transport,
-			Jar:       jar,
-			// net/http would repeat a POST as a GET, and send the session's cookie wherever it is told to.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		slots:   make(chan struct{}, maxRequests),
-		breaker: target.Breaker{Clock: o.Clock},
-		session: newSession(),
-	}
+	return &client{options: o, session: newSession(), Client: rest.New(rest.Options{
+		Base: base, Transport: o.Transport, Jar: jar, Requests: maxRequests, MaxAnswer: maxAnswer, Timeout: o.RequestTimeout,
+		Clock: o.Clock, Sleep: o.Sleep, Unreachable: ErrUnreachable, Setting: "the site's Netris URL",
+	})}
 }
 
 // Error is a refusal by the controller.
@@ -99,23 +84,12 @@ func transient(err error) bool {
 }
 
 // get reads, and tries again a little later what may have been a passing failure.
-func (c *client) get(ctx context.Context, path string) (any, error) {
-	for attempt := 1; ; attempt++ {
-		data, err := c.do(ctx, http.MethodGet, path, nil)
-		if err == nil || attempt == attempts || !transient(err) {
-			return data, err
-		}
-		if err := c.pause(ctx, attempt); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// pause waits before another attempt: longer each time, and jittered, so that many agents do not
-// come back at once.
-func (c *client) pause(ctx context.Context, attempt int) error {
-	d := firstPause << (attempt - 1)
-	return c.options.Sleep(ctx, d/2+rand.N(d))
+func (c *client) get(ctx context.Context, path string) (data any, err error) {
+	err = c.Retry(ctx, transient, func() (err error) {
+		data, err = c.do(ctx, http.MethodGet, path, nil)
+		return err
+	})
+	return data, err
 }
 
 // do sends one request within the session and returns the answer's data. A session that has ended is
@@ -135,63 +109,18 @@ func (c *client) do(ctx context.Context, method, path string, body any) (any, er
 	return c.send(ctx, method, path, body)
 }
 
-// send makes one request, at most maxRequests at a time, and none while the breaker is open.
+// send makes one request.
 func (c *client) send(ctx context.Context, method, path string, body any) (any, error) {
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%s %s: %w", method, path, ctx.Err())
-	}
-	if err := c.breaker.Open(); err != nil {
-		return nil, fmt.Errorf("%s %s: %w: %w", method, path, ErrUnreachable, err)
-	}
-	status, text, err := c.exchange(ctx, method, path, body)
-	if err != nil && ctx.Err() != nil {
-		return nil, fmt.Errorf("%s %s: %w", method, path, ctx.Err()) // the caller's doing: says nothing of the controller
-	}
-	c.breaker.Note(err)
+	end, err := c.Begin(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w: %w", method, path, ErrUnreachable, err)
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	defer end()
+	status, text, err := c.Exchange(ctx, method, path, body, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	return open(method, path, status, text)
-}
-
-func (c *client) exchange(ctx context.Context, method, path string, body any) (status int, text []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, c.options.RequestTimeout)
-	defer cancel()
-	var sent io.Reader
-	if body != nil {
-		encoded, err := json.Marshal(body)
-		if err != nil {
-			return 0, nil, err
-		}
-		sent = bytes.NewReader(encoded)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, c.base+path, sent)
-	if err != nil {
-		return 0, nil, err
-	}
-	request.Header.Set("Accept", "application/json")
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	response, err := c.http.Do(request)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer response.Body.Close()
-	text, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return 0, nil, fmt.Errorf("the answer broke off: %w", err)
-	case len(text) > maxAnswer:
-		return 0, nil, fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
-	}
-	if location := response.Header.Get("Location"); response.StatusCode/100 == 3 && location != "" {
-		return 0, nil, fmt.Errorf("redirected to %s: write that address as the site's Netris URL", location)
-	}
-	return response.StatusCode, text, nil
 }
 
 // envelope is what every answer comes in. apiVersion and the errors' form differ between the vendor's

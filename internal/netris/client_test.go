@@ -18,6 +18,7 @@ import (
 	"millwright.dev/millwright/internal/simulate"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/target/conformance"
 )
 
 func logins(w *world) int {
@@ -110,7 +111,7 @@ func TestAtMostFourRequestsAtOnce(t *testing.T) {
 	w := newWorld(t)
 	var now, most atomic.Int32
 	c := w.client(through(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			n := now.Add(1)
 			defer now.Add(-1)
 			for {
@@ -138,7 +139,7 @@ func TestAtMostFourRequestsAtOnce(t *testing.T) {
 func TestARequestDoesNotWaitForEver(t *testing.T) {
 	w := newWorld(t)
 	c := w.client(func(o *netris.Options) { o.RequestTimeout = 10 * time.Millisecond }, through(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})
@@ -159,7 +160,7 @@ func TestTheBreakerOpensAndClosesAgain(t *testing.T) {
 	c := w.client(func(o *netris.Options) {
 		o.Clock = func() time.Time { mu.Lock(); defer mu.Unlock(); return clock }
 	}, through(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			sent.Add(1)
 			if away.Load() {
 				return nil, errors.New("no route to host")

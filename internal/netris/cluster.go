@@ -13,6 +13,7 @@ import (
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/target/rest"
 )
 
 // cluster carries out the changes of one server cluster and its members by one PUT of its tags and
@@ -35,7 +36,7 @@ func (p *pass) cluster(ctx context.Context, id state.ID, changes []plan.Change) 
 			return failed(changes, err)
 		case !f.dirty() || provisioning(f.cluster):
 			return f.results(nil)
-		case attempt == attempts:
+		case attempt == rest.Attempts:
 			return f.results(lost)
 		}
 		if !accepted {
@@ -49,7 +50,7 @@ func (p *pass) cluster(ctx context.Context, id state.ID, changes []plan.Change) 
 			}
 			lost = err
 		}
-		if err := p.api.pause(ctx, attempt+1); err != nil {
+		if err := p.api.Pause(ctx, attempt+1); err != nil {
 			return failed(changes, err)
 		}
 	}

@@ -1,12 +1,9 @@
 package netris_test
 
 import (
-	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,52 +12,6 @@ import (
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target/conformance"
 )
-
-// wire is the network between the client and the controller, for the suite to break.
-type wire struct {
-	mu      sync.Mutex
-	broken  bool
-	lossy   bool // the next write's answer is lost
-	stalled chan struct{}
-}
-
-func (w *wire) set(change func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	change()
-}
-
-func (w *wire) through(next http.RoundTripper) http.RoundTripper {
-	return roundTrip(func(r *http.Request) (*http.Response, error) {
-		w.mu.Lock()
-		broken, stalled, lose := w.broken, w.stalled, w.lossy && isWrite(r)
-		w.lossy = w.lossy && !lose
-		w.mu.Unlock()
-		if broken {
-			return nil, errors.New("no route to host")
-		}
-		if lose {
-			response, err := next.RoundTrip(r)
-			if err == nil {
-				_, _ = io.Copy(io.Discard, response.Body)
-				_ = response.Body.Close()
-			}
-			return nil, errors.New("connection reset by peer")
-		}
-		if stalled != nil {
-			select {
-			case <-stalled:
-			case <-r.Context().Done():
-				return nil, r.Context().Err()
-			}
-		}
-		return next.RoundTrip(r)
-	})
-}
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // Each kind that we write passes the suite that every system passes.
 func TestConformance(t *testing.T) {
@@ -136,23 +87,15 @@ func TestConformance(t *testing.T) {
 				last := kind.objects[len(kind.objects)-1]
 				w.below(kind.objects[0])
 				before := len(w.writes())
-				var net wire
+				net := conformance.Wire{Writes: isWrite}
 				return conformance.Suite{
-					Open:    func(*testing.T) conformance.System { return w.client(through(net.through)) },
+					Open:    func(*testing.T) conformance.System { return w.client(through(net.Through)) },
 					Objects: kind.objects,
 					Marked:  slices.Contains([]string{"vpc", "subnet", "servercluster"}, name),
 					Update:  func(o state.Object) state.Object { return with(o, kind.update) },
 					Tamper:  func(*testing.T, state.ID) { kind.tamper(w) },
 					Foreign: func(_ *testing.T, o state.Object) { w.foreign(with(o, kind.foreign)) },
-					Break: func(*testing.T) func() {
-						net.set(func() { net.broken = true })
-						return func() { net.set(func() { net.broken = false }) }
-					},
-					Stall: func(*testing.T) func() {
-						net.set(func() { net.stalled = make(chan struct{}) })
-						return func() { net.set(func() { close(net.stalled); net.stalled = nil }) }
-					},
-					LoseAnswer: func(*testing.T) { net.set(func() { net.lossy = true }) },
+					Break:   net.Cut, Stall: net.Stall, LoseAnswer: net.LoseAnswer,
 					Count: func(*testing.T, state.ID) int {
 						if kind.path == "" {
 							return 1

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/target/rest"
 )
 
 // create makes the object, unless it is there. A POST that got no answer is never sent again here: it
@@ -23,7 +24,7 @@ func (w *write) create(ctx context.Context) (item, error) {
 		if len(found) > 0 {
 			return found[0], w.ours(found)
 		}
-		if attempt == attempts {
+		if attempt == rest.Attempts {
 			return nil, fmt.Errorf("it does not show: %w", lost)
 		}
 		if body == nil {
@@ -41,7 +42,7 @@ func (w *write) create(ctx context.Context) (item, error) {
 			}
 			lost = err
 		}
-		if err := w.api.pause(ctx, attempt+1); err != nil {
+		if err := w.api.Pause(ctx, attempt+1); err != nil {
 			return nil, err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/target/rest"
 )
 
 // delete takes the object away. What uses it is named where the controller tells.
@@ -30,7 +31,7 @@ func (w *write) delete(ctx context.Context) (item, error) {
 		if provisioning(o) {
 			return o, nil
 		}
-		if attempt == attempts {
+		if attempt == rest.Attempts {
 			return nil, lost
 		}
 		path, body := w.k.path+"/"+o.remote(), any(nil)
@@ -48,7 +49,7 @@ func (w *write) delete(ctx context.Context) (item, error) {
 			return nil, err
 		}
 		lost = err
-		if err := w.api.pause(ctx, attempt+1); err != nil {
+		if err := w.api.Pause(ctx, attempt+1); err != nil {
 			return nil, err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"millwright.dev/millwright/internal/simulate"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/target/conformance"
 )
 
 // steps are every kind of write, in an order in which each can be done.
@@ -78,7 +79,7 @@ func TestACreationWithoutAnAnswerIsNotSentTwice(t *testing.T) {
 	w := newWorld(t)
 	posts := 0
 	c := w.client(through(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			if isWrite(r) {
 				posts++
 				return nil, errors.New("connection reset by peer") // and the effect comes later, or never
@@ -107,7 +108,7 @@ func TestAGatewaysTimeoutIsNoAnswer(t *testing.T) {
 	w := newWorld(t)
 	posts := 0
 	c := w.client(through(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			if !isWrite(r) {
 				return next.RoundTrip(r)
 			}

@@ -13,6 +13,7 @@ import (
 	"millwright.dev/millwright/internal/simulate"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/target/conformance"
 )
 
 // other is a second cluster, in the same VPC for brevity, without InfiniBand.
@@ -134,7 +135,7 @@ func TestAMachineStillInTheLedgerHasNotLeft(t *testing.T) {
 func (w *world) freezeLedger(during func(*netris.Controller)) {
 	ledger := w.do(http.MethodGet, "/api/v2/pkeyledger", nil)
 	during(w.client(through(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/api/v2/pkeyledger" {
 				return answer(r, http.StatusOK, ledger), nil
 			}

@@ -80,9 +80,6 @@ func New(t state.Target, o Options) (*Controller, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	if o.Sleep == nil {
-		o.Sleep = sleep
-	}
 	if o.RequestTimeout == 0 {
 		o.RequestTimeout = time.Minute
 	}
@@ -100,19 +97,8 @@ func (c *Controller) Target() state.Target { return c.target }
 // Close forgets the session and closes idle connections. The API documents no logout: the controller
 // lets the session expire.
 func (c *Controller) Close(context.Context) error {
-	c.api.http.CloseIdleConnections()
+	c.api.Client.Close()
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // What a failed request wraps, unless it was refused (an [*Error]) or the caller's context ended.

@@ -9,6 +9,7 @@ import (
 	"millwright.dev/millwright/internal/netris"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/target/conformance"
 )
 
 var nvlTemplate = object(id("servercluster-template", "nvl-v1"), map[string]any{"name": "nvl-v1", "vnets": []any{
@@ -56,7 +57,7 @@ func TestNVLinkPartitionsAreObserved(t *testing.T) {
 func TestAControllerWithoutNVLink(t *testing.T) {
 	w := newWorld(t)
 	c := w.client(through(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/api/v2/nvlinkledger" {
 				return answer(r, http.StatusNotFound, nil), nil
 			}
@@ -72,7 +73,7 @@ func TestAnUnreadableNVLinkLedgerLeavesMembersUnknown(t *testing.T) {
 	w := newWorld(t)
 	mustMake(t, w.client(), append(everything, member("acme-train", "gpu-001"))...)
 	c := w.client(through(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/api/v2/nvlinkledger" {
 				return answer(r, http.StatusForbidden, nil), nil
 			}

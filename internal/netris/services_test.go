@@ -85,9 +85,9 @@ func TestServicesConform(t *testing.T) {
 				w := newWorld(t)
 				mustMake(t, w.client(), append(ground[:len(ground):len(ground)], test.on...)...)
 				before := len(w.writes())
-				var net wire
+				net := conformance.Wire{Writes: isWrite}
 				return conformance.Suite{
-					Open:    func(*testing.T) conformance.System { return w.client(through(net.through)) },
+					Open:    func(*testing.T) conformance.System { return w.client(through(net.Through)) },
 					Objects: []state.Object{test.object},
 					Marked:  test.object.ID.Kind == "vnet",
 					Update:  func(o state.Object) state.Object { return with(o, test.update) },
@@ -100,15 +100,7 @@ func TestServicesConform(t *testing.T) {
 						w.do(http.MethodPut, test.path+"/"+live.Remote, body)
 					},
 					Foreign: func(_ *testing.T, o state.Object) { w.made(test.path, w.written(o, test.update)) },
-					Break: func(*testing.T) func() {
-						net.set(func() { net.broken = true })
-						return func() { net.set(func() { net.broken = false }) }
-					},
-					Stall: func(*testing.T) func() {
-						net.set(func() { net.stalled = make(chan struct{}) })
-						return func() { net.set(func() { close(net.stalled); net.stalled = nil }) }
-					},
-					LoseAnswer: func(*testing.T) { net.set(func() { net.lossy = true }) },
+					Break:   net.Cut, Stall: net.Stall, LoseAnswer: net.LoseAnswer,
 					Count: func(_ *testing.T, id state.ID) int {
 						return w.count(test.path+"?filterByVpc=2", id.Name)
 					},

@@ -12,6 +12,7 @@ import (
 	"millwright.dev/millwright/internal/simulate"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/target/conformance"
 )
 
 // Objects in no default VPC are seen, although a list without a filter leaves them out.
@@ -117,7 +118,7 @@ func TestAListThatFailsLeavesOnlyItsOwnUnknown(t *testing.T) {
 		"/api/v2/server-cluster/23":       nil, // its resources, which are for reports
 	} {
 		c := w.client(through(func(next http.RoundTripper) http.RoundTripper {
-			return roundTrip(func(r *http.Request) (*http.Response, error) {
+			return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 				if r.URL.Path == path {
 					return answer(r, http.StatusInternalServerError, nil), nil
 				}
@@ -143,7 +144,7 @@ func TestAClusterThatTheListLeavesOutIsFound(t *testing.T) {
 	w := newWorld(t)
 	mustMake(t, w.client(), append(everything, plainTemplate, other, member("acme-train", "gpu-001"))...)
 	c := w.client(through(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/api/v2/server-cluster" && r.Method == http.MethodGet {
 				c, _ := w.named("/api/v2/server-cluster", "globex-train")
 				return answer(r, http.StatusOK, []any{c}), nil
@@ -161,7 +162,7 @@ func TestWhatAPutCarries(t *testing.T) {
 	w := newWorld(t)
 	bodies := map[string]map[string]any{}
 	c := w.client(through(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			if r.Method == http.MethodPut {
 				bodies[r.URL.Path] = bodyOf(t, r)
 			}
@@ -191,7 +192,7 @@ func TestAWriteThatDoesNotTakeIsAnError(t *testing.T) {
 	w := newWorld(t)
 	mustMake(t, w.client(), append(everything, plainTemplate, other)...)
 	c := w.client(through(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			if isWrite(r) {
 				return answer(r, http.StatusOK, map[string]any{"id": 2}), nil
 			}

@@ -10,6 +10,7 @@ import (
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/target/rest"
 )
 
 // update sets the wanted fields on a fresh copy of the object and puts all of it back, since a PUT
@@ -30,7 +31,7 @@ func (w *write) update(ctx context.Context) (item, error) {
 		if err != nil || body == nil || provisioning(o) {
 			return o, err
 		}
-		if attempt == attempts {
+		if attempt == rest.Attempts {
 			return nil, lost
 		}
 		path := w.k.path + "/" + o.remote()
@@ -44,7 +45,7 @@ func (w *write) update(ctx context.Context) (item, error) {
 			return nil, err
 		}
 		lost = err
-		if err := w.api.pause(ctx, attempt+1); err != nil {
+		if err := w.api.Pause(ctx, attempt+1); err != nil {
 			return nil, err
 		}
 	}

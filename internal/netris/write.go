@@ -10,6 +10,7 @@ import (
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/target/rest"
 )
 
 // write is one change of one whole object under way.
@@ -86,10 +87,10 @@ func (w *write) confirm(ctx context.Context, data any) (item, error) {
 				return found[0], nil
 			}
 		}
-		if attempt == attempts {
+		if attempt == rest.Attempts {
 			return nil, fmt.Errorf("was accepted, but does not read back so: %s", strings.Join(missing, ", "))
 		}
-		if err := w.api.pause(ctx, attempt); err != nil {
+		if err := w.api.Pause(ctx, attempt); err != nil {
 			return nil, err
 		}
 	}

@@ -168,16 +168,25 @@ func (u *UFM) add(in ufmBody, pkey int, only bool) error {
 	return nil
 }
 
-// removePorts takes ports out of a partition; one that is no member is passed over. Whether a partition
-// goes with its last member is not documented; here it stays.
-func (u *UFM) removePorts(r *http.Request) (any, error) {
+// known decodes a request about a partition that there is.
+func (u *UFM) known(r *http.Request) (ufmBody, *ufmPartition, error) {
 	in, pkey, err := u.decode(r)
 	if err != nil {
-		return nil, err
+		return in, nil, err
 	}
 	p := u.partitions[pkey]
 	if p == nil {
-		return nil, &ufmError{http.StatusNotFound, "no such pkey"}
+		return in, nil, &ufmError{http.StatusNotFound, "no such pkey"}
+	}
+	return in, p, nil
+}
+
+// removePorts takes ports out of a partition; one that is no member is passed over. Whether a partition
+// goes with its last member is not documented; here it stays.
+func (u *UFM) removePorts(r *http.Request) (any, error) {
+	in, p, err := u.known(r)
+	if err != nil {
+		return nil, err
 	}
 	for _, guid := range in.GUIDs {
 		delete(p.members, guid)
@@ -186,13 +195,9 @@ func (u *UFM) removePorts(r *http.Request) (any, error) {
 }
 
 func (u *UFM) setQoS(r *http.Request) (any, error) {
-	in, pkey, err := u.decode(r)
+	in, p, err := u.known(r)
 	if err != nil {
 		return nil, err
-	}
-	p := u.partitions[pkey]
-	if p == nil {
-		return nil, &ufmError{http.StatusNotFound, "no such pkey"}
 	}
 	p.setQoS(in.ufmQoS, u.site.Rule(UFMQoSWhole))
 	return map[string]any{}, nil

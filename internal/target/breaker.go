@@ -11,17 +11,18 @@ import (
 const (
 	breakerFailures = 5 // in a row, before requests are answered without being sent
 	breakerFirst    = time.Second
-	breakerLongest  = time.Minute
 )
 
 // ErrTripped says that a request was not sent, since the last ones got no answer.
 var ErrTripped = errors.New("not sent, the last requests got no answer")
 
 // Breaker keeps a system that does not answer from costing every caller a time-out: after some failures
-// in a row it answers at once for a while, and for longer each time a trial fails. Set Clock, then use
-// it from any number of goroutines.
+// in a row it answers at once for a while, and for longer each time a trial fails. Set Clock and Longest,
+// then use it from any number of goroutines.
 type Breaker struct {
 	Clock func() time.Time
+	// Longest bounds the while, before it is jittered by up to a half either way.
+	Longest time.Duration
 
 	mu       sync.Mutex
 	failures int
@@ -50,7 +51,7 @@ func (b *Breaker) Note(err error) {
 	b.failures++
 	b.last = err
 	if over := b.failures - breakerFailures; over >= 0 {
-		d := min(breakerFirst<<min(over, 10), breakerLongest)
+		d := min(breakerFirst<<min(over, 10), b.Longest)
 		b.until = b.Clock().Add(d/2 + rand.N(d))
 	}
 }

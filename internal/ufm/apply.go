@@ -10,6 +10,7 @@ import (
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/target/rest"
 )
 
 // Apply carries out the changes in four steps: ports leave, partitions are deleted, partitions are made
@@ -111,7 +112,7 @@ func (m *Manager) step(ctx context.Context, s step, changes []plan.Change) []tar
 		}
 		todo := v.requests(s, edits)
 		final := !slices.ContainsFunc(todo, func(r request) bool { return accepted[r.key] || lost[r.key] == nil || transient(lost[r.key]) })
-		if len(todo) == 0 || final || attempt == attempts {
+		if len(todo) == 0 || final || attempt == rest.Attempts {
 			return m.results(v, edits, todo, lost)
 		}
 		again := attempt > 0
@@ -131,7 +132,7 @@ func (m *Manager) step(ctx context.Context, s step, changes []plan.Change) []tar
 		if !again {
 			continue // what was accepted is there at once, as a rule
 		}
-		if err := m.api.pause(ctx, attempt+1); err != nil {
+		if err := m.api.Pause(ctx, attempt+1); err != nil {
 			return failed(changes, err)
 		}
 	}

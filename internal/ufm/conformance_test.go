@@ -36,23 +36,15 @@ func TestConformance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			conformance.Run(t, func(t *testing.T) conformance.Suite {
 				w := newWorld(t)
-				var net wire
+				var net conformance.Wire
 				s := conformance.Suite{
-					Open:    func(*testing.T) conformance.System { return w.client(through(net.through)) },
+					Open:    func(*testing.T) conformance.System { return w.client(through(net.Through)) },
 					Objects: kind.objects,
 					Update:  func(o state.Object) state.Object { return with(o, kind.update) },
 					Tamper:  func(*testing.T, state.ID) { kind.tamper(w) },
 					Foreign: func(*testing.T, state.Object) { kind.foreign(w) },
-					Break: func(*testing.T) func() {
-						net.set(func() { net.broken = true })
-						return func() { net.set(func() { net.broken = false }) }
-					},
-					Stall: func(*testing.T) func() {
-						net.set(func() { net.stalled = make(chan struct{}) })
-						return func() { net.set(func() { close(net.stalled); net.stalled = nil }) }
-					},
-					LoseAnswer: func(*testing.T) { net.set(func() { net.lossy = true }) },
-					Writes:     func() int { return len(w.writes()) },
+					Break:   net.Cut, Stall: net.Stall, LoseAnswer: net.LoseAnswer,
+					Writes: func() int { return len(w.writes()) },
 				}
 				if kind.extend != nil {
 					s.Extend = func(*testing.T, state.ID) { kind.extend(w) }

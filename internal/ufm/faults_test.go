@@ -14,6 +14,7 @@ import (
 	"millwright.dev/millwright/internal/simulate"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/target/conformance"
 	"millwright.dev/millwright/internal/ufm"
 )
 
@@ -81,7 +82,7 @@ func TestASilentUFMIsLeftAlone(t *testing.T) {
 	m := w.client(func(o *ufm.Options) {
 		o.Clock, o.RequestTimeout = func() time.Time { return now }, time.Millisecond
 	}, through(func(http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			sent.Add(1)
 			<-r.Context().Done()
 			return nil, r.Context().Err()
@@ -106,7 +107,7 @@ func TestASilentUFMIsLeftAlone(t *testing.T) {
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	w := newWorld(t)
 	m := w.client(through(func(http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			answer := answered(r, nil)
 			answer.StatusCode = http.StatusFound
 			answer.Header.Set("Location", "https://elsewhere.example.com/")

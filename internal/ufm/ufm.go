@@ -71,9 +71,6 @@ func New(t state.Target, o Options) (*Manager, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	if o.Sleep == nil {
-		o.Sleep = sleep
-	}
 	if o.RequestTimeout == 0 {
 		o.RequestTimeout = 30 * time.Second
 	}
@@ -86,19 +83,8 @@ func (m *Manager) Target() state.Target { return m.target }
 
 // Close closes idle connections. There is no session: every request carries the credentials.
 func (m *Manager) Close(context.Context) error {
-	m.api.http.CloseIdleConnections()
+	m.api.Client.Close()
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // What a failed request wraps, unless it was refused (an [*Error]) or the caller's context ended.

@@ -13,6 +13,7 @@ import (
 	"millwright.dev/millwright/internal/simulate"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
+	"millwright.dev/millwright/internal/target/conformance"
 	"millwright.dev/millwright/internal/ufm"
 )
 
@@ -83,7 +84,7 @@ func TestAPortHasOnePartition(t *testing.T) {
 	require.ErrorIs(t, apply(t, m, join)[join.ID].Err, target.ErrHeld)
 
 	stuck := w.client(through(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/ufmRest/actions/remove_guids_from_pkey" {
 				return nil, errors.New("connection reset by peer")
 			}
@@ -130,7 +131,7 @@ func TestAPartitionWithMembersStays(t *testing.T) {
 
 	var late atomic.Bool // somebody comes between the list and the last look
 	slow := w.client(through(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
+		return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/ufmRest/resources/pkeys/0x1ab" && late.CompareAndSwap(false, true) {
 				w.byHand("0x1ab", foreign, false, "full")
 			}
@@ -180,7 +181,7 @@ func TestHalfALookIsNone(t *testing.T) {
 	w := newWorld(t)
 	for _, answer := range []any{map[string]any{"0x1ab": nil}, map[string]any{"0x1ab": map[string]any{"partition": "x"}}, map[string]any{"0x1AB": map[string]any{"guids": []any{}}, "0x1ab": map[string]any{"guids": []any{}}}, map[string]any{"x": map[string]any{}}, "no"} {
 		m := w.client(through(func(next http.RoundTripper) http.RoundTripper {
-			return roundTrip(func(r *http.Request) (*http.Response, error) { return answered(r, answer), nil })
+			return conformance.RoundTrip(func(r *http.Request) (*http.Response, error) { return answered(r, answer), nil })
 		}))
 		require.ErrorIs(t, m.Observe(t.Context(), target.Query{}).Err, ufm.ErrUnreachable)
 	}

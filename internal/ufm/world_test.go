@@ -4,14 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,14 +22,7 @@ import (
 )
 
 // TestMain fails the package if a goroutine outlives the tests.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := goleak.Find(); code == 0 && err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var ufm1 = state.Target{System: state.UFM, Name: "ufm-1"}
 
@@ -206,50 +195,6 @@ func absent(t *testing.T, m *ufm.Manager, id state.ID) {
 	t.Helper()
 	p, _ := presence(t, m, id)
 	require.Equal(t, state.Absent, p, "%s should not be there", id)
-}
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// wire is the network between the client and UFM, for tests to break.
-type wire struct {
-	mu      sync.Mutex
-	broken  bool
-	lossy   bool // the next write's answer is lost
-	stalled chan struct{}
-}
-
-func (w *wire) set(change func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	change()
-}
-
-func (w *wire) through(next http.RoundTripper) http.RoundTripper {
-	return roundTrip(func(r *http.Request) (*http.Response, error) {
-		w.mu.Lock()
-		broken, stalled, lose := w.broken, w.stalled, w.lossy && r.Method != http.MethodGet
-		w.lossy = w.lossy && !lose
-		w.mu.Unlock()
-		if broken {
-			return nil, errors.New("no route to host")
-		}
-		if stalled != nil {
-			select {
-			case <-stalled:
-			case <-r.Context().Done():
-				return nil, r.Context().Err()
-			}
-		}
-		response, err := next.RoundTrip(r)
-		if lose && err == nil {
-			_, _ = io.Copy(io.Discard, response.Body)
-			_ = response.Body.Close()
-			return nil, errors.New("connection reset by peer")
-		}
-		return response, err
-	})
 }
 
 // answered is a response with a JSON body.

@@ -14,6 +14,7 @@ import (
 	"millwright.dev/millwright/internal/blast"
 	"millwright.dev/millwright/internal/kinds"
 	"millwright.dev/millwright/internal/plan"
+	"millwright.dev/millwright/internal/report"
 )
 
 // comparisonDocument is the JSON form of a comparison.
@@ -243,7 +244,7 @@ func follows(a, b string) bool {
 
 // title is what a comparison is of.
 func title(c blast.Comparison) string {
-	return fmt.Sprintf("%s onto %s at %s", shortCommit(c.Head.Commit), c.Base.Name, shortCommit(c.Base.Commit))
+	return fmt.Sprintf("%s onto %s at %s", report.ShortCommit(c.Head.Commit), c.Base.Name, report.ShortCommit(c.Base.Commit))
 }
 
 // staleLine says that the base went on, or "".
@@ -251,7 +252,7 @@ func staleLine(c blast.Comparison) string {
 	if !c.Base.Moved {
 		return ""
 	}
-	return fmt.Sprintf("stale: %s has gone on to %s since; what is merged may do something else than what stands here", c.Base.Name, shortCommit(c.Base.Tip))
+	return fmt.Sprintf("stale: %s has gone on to %s since; what is merged may do something else than what stands here", c.Base.Name, report.ShortCommit(c.Base.Tip))
 }
 
 // ComparisonGitHub writes an annotation for each entity that changes, at the place where it is written; what costs

@@ -10,6 +10,7 @@ import (
 
 	"millwright.dev/millwright/internal/blast"
 	"millwright.dev/millwright/internal/kinds"
+	"millwright.dev/millwright/internal/report"
 )
 
 // MarkdownLimit is how many characters a comment may have: forges take a few thousand more.
@@ -29,9 +30,9 @@ func ComparisonMarkdown(w io.Writer, c blast.Comparison) error {
 func markdown(c blast.Comparison) string {
 	head := &strings.Builder{}
 	fmt.Fprintf(head, "%sbase=%s head=%s plan=%s -->\n", CommentMarker, word(c.Base.Commit), word(c.Head.Commit), ComparisonDigest(c))
-	fmt.Fprintf(head, "### millwright plan · %s onto %s at %s\n\n", code(shortCommit(c.Head.Commit)), code(c.Base.Name), code(shortCommit(c.Base.Commit)))
+	fmt.Fprintf(head, "### millwright plan · %s onto %s at %s\n\n", code(report.ShortCommit(c.Head.Commit)), code(c.Base.Name), code(report.ShortCommit(c.Base.Commit)))
 	if text := staleLine(c); text != "" {
-		fmt.Fprintf(head, "> **Stale:** %s has gone on to %s since. What is merged may do something else than what stands here.\n\n", code(c.Base.Name), code(shortCommit(c.Base.Tip)))
+		fmt.Fprintf(head, "> **Stale:** %s has gone on to %s since. What is merged may do something else than what stands here.\n\n", code(c.Base.Name), code(report.ShortCommit(c.Base.Tip)))
 	}
 	for i, reason := range c.Incomplete {
 		if i == most {

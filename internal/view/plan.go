@@ -11,6 +11,7 @@ import (
 
 	"millwright.dev/millwright/internal/kinds"
 	"millwright.dev/millwright/internal/plan"
+	"millwright.dev/millwright/internal/report"
 )
 
 // PlanText prints what a plan would do. The sum comes first, and last again; between them the changes
@@ -18,7 +19,7 @@ import (
 func PlanText(w io.Writer, pl plan.Plan, s Style) error {
 	p := printer{w: w}
 	shown := byEntity(pl.Changes)
-	p.f("plan of %s: %s\n", s.paint(strong, shortCommit(pl.Commit)), PlanSummary(pl))
+	p.f("plan of %s: %s\n", s.paint(strong, report.ShortCommit(pl.Commit)), PlanSummary(pl))
 	if len(shown) == 0 {
 		return p.err
 	}
@@ -258,16 +259,4 @@ func withoutSecrets(all []plan.Field) []plan.Field {
 		}
 	}
 	return all
-}
-
-// shortCommit abbreviates a hash, and leaves any other word and what is appended to it as it is.
-func shortCommit(commit string) string {
-	hash, rest, marked := strings.Cut(commit, "-")
-	if len(hash) == 40 || len(hash) == 64 {
-		hash = hash[:12]
-	}
-	if marked {
-		return hash + "-" + rest
-	}
-	return cmp.Or(hash, "no commit")
 }

@@ -28,11 +28,11 @@ const (
 // that is not in sync, the worst first.
 func ReportText(w io.Writer, r report.Report, now time.Time, s Style) error {
 	p := printer{w: w}
-	p.f("%s in force", s.paint(strong, shortCommit(r.Source.Commit)))
+	p.f("%s in force", s.paint(strong, report.ShortCommit(r.Source.Commit)))
 	if r.Source.Subject != "" {
 		p.f(" (%s)", value(r.Source.Subject))
 	}
-	p.f(", seen %s\n", ago(now, r.Time))
+	p.f(", seen %s\n", report.Ago(now, r.Time))
 	if now.Sub(r.Time) > stale {
 		p.f("%s this report is old: nobody has looked since; is the agent running?\n", s.paint(bad, "!"))
 	}
@@ -84,7 +84,7 @@ func sourceError(p *printer, source report.Source, now time.Time, s Style) {
 	}
 	newest := "the newest commit"
 	if source.Refused != "" {
-		newest += " " + shortCommit(source.Refused)
+		newest += " " + report.ShortCommit(source.Refused)
 	}
 	lines := strings.Split(strings.TrimSpace(source.Error), "\n")
 	more := len(lines) - manyErrors
@@ -97,7 +97,7 @@ func sourceError(p *printer, source report.Source, now time.Time, s Style) {
 		p.f("    and %d more; `millwright validate` shows all\n", more)
 	}
 	if !source.Fetched.IsZero() {
-		p.f("  the source was last read %s\n", ago(now, source.Fetched))
+		p.f("  the source was last read %s\n", report.Ago(now, source.Fetched))
 	}
 }
 
@@ -193,20 +193,4 @@ func since(now, t time.Time) string {
 		return "since " + t.Format(time.TimeOnly) + "Z"
 	}
 	return "since " + t.Format("2006-01-02 15:04") + "Z"
-}
-
-// ago is how long ago something was, in the largest unit that says enough.
-func ago(now, t time.Time) string {
-	d := now.Sub(t)
-	switch {
-	case t.IsZero():
-		return "never"
-	case d < time.Minute:
-		return fmt.Sprintf("%d s ago", max(0, int(d.Seconds())))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min ago", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h ago", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"millwright.dev/millwright/internal/report"
 )
 
 //go:embed templates
@@ -31,7 +33,7 @@ func parsePages() pages {
 		"sign":    func(s any) string { return shown(fmt.Sprint(s)) }, // also a plan's own type of status
 		"status":  func(s any) string { return statuses[shown(fmt.Sprint(s))].word },
 		"meaning": func(s any) string { return statuses[shown(fmt.Sprint(s))].meaning },
-		"plural":  plural, "short": shortCommit, "hue": hue, "value": valueText, "asset": asset, "add": func(a, b int) int { return a + b },
+		"plural":  plural, "short": report.ShortCommit, "hue": hue, "value": valueText, "asset": asset, "add": func(a, b int) int { return a + b },
 		"path": path, "impact": impact, "units": unitsText, "strip": strip, "total": total, "neg": func(n int) int { return -n },
 		"share": func(part, of int) int { return part * 1000 / max(1, of) }, "half": func(n, more int) int { return n/2 + more },
 		"object": func(address string) string { return path(append([]string{"o"}, strings.Split(address, "/")...)...) },
@@ -107,7 +109,7 @@ func (r *request) bar() bar {
 	s := r.Report.Source
 	b.Fleet, b.Subject, b.Time, b.Refused, b.Fetched = r.Report.Fleet, s.Subject, r.Report.Time, s.Refused, s.Fetched
 	b.Commit = s.Commit
-	b.Age = ago(r.now, r.Report.Time)
+	b.Age = report.Ago(r.now, r.Report.Time)
 	b.Stale = r.now.Sub(r.Report.Time) > r.stale
 	b.Incomplete, b.Alarms = !r.Report.Complete, r.Report.Alarms
 	b.NotYet = r.Commit != "" && r.Commit != s.Commit
@@ -186,32 +188,6 @@ func (s sheet) Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // Origin is the file and line of an entity, or "".
 func (s sheet) Origin(entity string) string { return s.Positions[entity] }
-
-// ago is how long ago something was, in the largest unit that says enough.
-func ago(now, t time.Time) string {
-	d := now.Sub(t)
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s ago", max(0, int(d.Seconds())))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min ago", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h ago", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
-}
-
-// shortCommit abbreviates a hash, and leaves what is appended to it.
-func shortCommit(commit string) string {
-	hash, rest, marked := strings.Cut(commit, "-")
-	if len(hash) == 40 || len(hash) == 64 {
-		hash = hash[:12]
-	}
-	if marked {
-		return hash + "-" + rest
-	}
-	return hash
-}
 
 // hues is how many colours the stylesheet has for tenants.
 const hues = 12
