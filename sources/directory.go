@@ -47,7 +47,7 @@ func Directory(dir string) (Snapshot, error) {
 		return snapshot, nil // a commit that is not there does not keep the files from being read
 	}
 	snapshot.Commit = commitOf(c)
-	snapshot.Dirty = isDirty(repo, below)
+	snapshot.Dirty = isDirty(repo, c, files, below)
 	return snapshot, nil
 }
 
@@ -120,7 +120,7 @@ func openLocal(dir string) (*git.Repository, error) {
 		files = worktree.Filesystem
 	}
 	return git.Open(filesystem.NewStorageWithOptions(storage.Filesystem(), cache.NewObjectLRUDefault(),
-		filesystem.Options{AlternatesFS: osfs.New("/")}), files)
+		filesystem.Options{AlternatesFS: osfs.New("/"), MaxOpenDescriptors: 16}), files) // else each object opens its pack anew
 }
 
 func objectsOf(repo *git.Repository) *objects {
@@ -154,25 +154,6 @@ func enclosing(dir string) (repo *git.Repository, below string, err error) {
 			return nil, "", fail(ErrNotRepository, "%s is in no repository", dir)
 		}
 	}
-}
-
-// isDirty errs on the side of yes: what cannot be compared is not known to be the commit.
-func isDirty(repo *git.Repository, below string) bool {
-	worktree, err := repo.Worktree()
-	if err != nil {
-		return true
-	}
-	status, err := worktree.Status()
-	if err != nil {
-		return true
-	}
-	for file, s := range status {
-		changed := s.Worktree != git.Unmodified || s.Staging != git.Unmodified
-		if changed && (below == "." || strings.HasPrefix(file, below+"/")) {
-			return true
-		}
-	}
-	return false
 }
 
 // osTree is the nodes of a directory. os.Root holds even against links that change while we read.
