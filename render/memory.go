@@ -40,13 +40,28 @@ type unit struct {
 
 // Render is what the function [Render] does.
 func (re *Renderer) Render(ctx context.Context, f *fleet.Fleet, in Inputs) (state.Set, diag.List) {
+	r := begin(ctx, f, in, re.last)
+	r.units()
+	set, found := r.finish(in)
+	if found.Err() == nil || in.Partial && found.Incomplete() {
+		r.next.set, re.last = set, r.next
+	}
+	return set, found
+}
+
+// begin finds out which units there are and which of them are those of a rendering before, which may be nil.
+func begin(ctx context.Context, f *fleet.Fleet, in Inputs, last *memory) *renderer {
 	r := &renderer{ctx: ctx, fleet: f, files: in.FS, charts: in.Charts, clusters: clustersOf(f),
 		last: &memory{}, next: &memory{shared: f.Shared(), units: make(map[any]*unit, len(f.Machines)+len(f.Tenants)+2), components: map[componentKey]*component{}}}
-	if re.last != nil && slices.Equal(re.last.shared, r.next.shared) {
-		r.last = re.last
+	if last != nil && slices.Equal(last.shared, r.next.shared) {
+		r.last = last
 	}
 	r.all()
-	r.units()
+	return r
+}
+
+// finish makes the set of a rendering out of the last one's.
+func (r *renderer) finish(in Inputs) (state.Set, diag.List) {
 	var drop []state.ID
 	var add []state.Object
 	var found diag.List
@@ -72,8 +87,29 @@ func (re *Renderer) Render(ctx context.Context, f *fleet.Fleet, in Inputs) (stat
 	if err != nil {
 		return state.Set{}, append(found, diag.Diagnostic{Code: "MW308", Summary: err.Error()})
 	}
-	r.next.set, re.last = set, r.next
 	return set, found
+}
+
+// Differ renders of two fleets that one loader loaded what is not the same in both: of each, the objects of those
+// machines and tenants whose rendering differs in what it is made of, or that the other has not. What is left out
+// is the same in both, and was found right if the first was. The findings are of what was rendered.
+func Differ(ctx context.Context, was *fleet.Fleet, wasIn Inputs, is *fleet.Fleet, isIn Inputs) (a, b state.Set, foundA, foundB diag.List) {
+	old := begin(ctx, was, wasIn, nil)
+	now := begin(ctx, is, isIn, old.next)
+	same := func(of any) bool { return now.next.units[of] == old.next.units[of] }
+	old.todo = slices.DeleteFunc(old.todo, func(j job) bool { return same(j.of) })
+	old.units()
+	now.units()
+	for of := range now.next.units {
+		if same(of) {
+			delete(now.next.units, of)
+			delete(old.next.units, of)
+		}
+	}
+	now.last = &memory{}
+	a, foundA = old.finish(wasIn)
+	b, foundB = now.finish(isIn)
+	return a, b, foundA, foundB
 }
 
 // ids are the addresses of what was rendered; a unit that is not there has none.
@@ -96,7 +132,7 @@ func (r *renderer) unitOf(something any, inputs []any, render func(*renderer)) {
 	}
 	u := &unit{inputs: inputs}
 	r.next.units[something] = u
-	r.todo = append(r.todo, func() {
+	r.todo = append(r.todo, job{something, func() {
 		own := *r
 		own.unit = u
 		render(&own)
@@ -106,7 +142,13 @@ func (r *renderer) unitOf(something any, inputs []any, render func(*renderer)) {
 			o := &u.objects[i]
 			o.ObserveOnly = own.observeOnly(*o)
 		}
-	})
+	}})
+}
+
+// job renders the unit of something.
+type job struct {
+	of any
+	do func()
 }
 
 // units renders what is to be rendered, on all processors: no unit knows of another.
@@ -116,7 +158,7 @@ func (r *renderer) units() {
 	for range runtime.GOMAXPROCS(0) {
 		all.Go(func() {
 			for n := next.Add(1); n <= int64(len(r.todo)); n = next.Add(1) {
-				r.todo[n-1]()
+				r.todo[n-1].do()
 			}
 		})
 	}

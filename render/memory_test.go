@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/fleet/fleettest"
+	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/render"
 )
 
@@ -92,18 +94,23 @@ func TestRenderingAgainIsRenderingAfresh(t *testing.T) {
 		}
 	})
 	var last string
-	changed := 0
+	var before struct {
+		fleet *fleet.Fleet
+		set   state.Set
+		in    render.Inputs
+	}
+	changed, left := 0, 0
 	for range 150 {
 		e := edits[random.IntN(len(edits))]
 		candidates := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !regexp.MustCompile("^" + e.file + "$").MatchString(n) })
 		name := candidates[random.IntN(len(candidates))]
-		before := files[name]
-		text := regexp.MustCompile(e.old).ReplaceAllString(string(before.Data), e.new)
+		was := files[name]
+		text := regexp.MustCompile(e.old).ReplaceAllString(string(was.Data), e.new)
 		files[name] = &fstest.MapFile{Data: []byte(text)}
 
 		f, found := loader.Load(t.Context(), commit{files})
 		if found.Err() != nil { // a machine is away that a pool has
-			files[name] = before
+			files[name] = was
 			continue
 		}
 		got, found := again.Render(t.Context(), f, render.Inputs{FS: commit{files}})
@@ -114,8 +121,32 @@ func TestRenderingAgainIsRenderingAfresh(t *testing.T) {
 			changed++
 		}
 		last = want
+
+		in := render.Inputs{FS: commit{maps.Clone(files)}}
+		if before.fleet != nil {
+			a, b, foundA, foundB := render.Differ(t.Context(), before.fleet, before.in, f, in)
+			require.NoError(t, append(foundA, foundB...).Err())
+			require.Equal(t, difference(before.set, got), difference(a, b), "after %s: %s -> %s", name, e.old, e.new)
+			left += before.set.Len() - a.Len()
+		}
+		before.fleet, before.set, before.in = f, got, in
 	}
 	require.Greater(t, changed, 30, "the edits hardly change anything")
+	require.Greater(t, left, 30*before.set.Len(), "the comparison renders nearly everything")
+}
+
+// difference is what two sets do not have in common.
+func difference(a, b state.Set) string {
+	var text strings.Builder
+	for _, s := range []struct{ set, other state.Set }{{a, b}, {b, a}} {
+		for o := range s.set.All() {
+			if p, ok := s.other.Get(o.ID); !ok || !reflect.DeepEqual(o, p) {
+				fmt.Fprintln(&text, o.ID, o.Entity, o.Mode, o.ObserveOnly, o.After, o.Tree.Digest())
+			}
+		}
+		fmt.Fprintln(&text, "against")
+	}
+	return text.String()
 }
 
 // A peering goes with either of its tenants, although only one of them renders it.

@@ -89,8 +89,8 @@ type renderer struct {
 	charts     fs.FS
 	clusters   map[string][]cluster // by tenant, of those that stay
 	last, next *memory
-	todo       []func() // units that are to be rendered
-	unit       *unit    // that is being rendered
+	todo       []job // units that are to be rendered
+	unit       *unit // that is being rendered
 	named      []state.Entity
 }
 

@@ -1,7 +1,6 @@
 package sources
 
 import (
-	"bytes"
 	"crypto/sha1" //nolint:gosec // Git's own name of a file's content, which nothing is trusted for
 	"encoding/hex"
 	"errors"
@@ -10,11 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-
-	"github.com/go-git/go-git/v5"
-	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/plumbing/storer"
 )
 
 // Root is the top of the repository in or around a directory, and the directory's place in it: "." at the
@@ -42,62 +36,6 @@ type Fork struct {
 
 // Moved reports whether the base has gone on since head left it.
 func (f Fork) Moved() bool { return f.Commit != f.Base }
-
-// ForkOf finds where head left base, both revisions of the repository in or around dir, as [AtRevision] takes
-// them. What a request to merge changes is the difference from there. A history that was not fetched whole is
-// an error, since it cannot tell.
-func ForkOf(dir, base, head string) (Fork, error) {
-	fail := func(err error) (Fork, error) {
-		return Fork{}, fmt.Errorf("find where %s left %s: %w", head, base, err)
-	}
-	repo, _, err := enclosing(dir)
-	if err != nil {
-		return fail(err)
-	}
-	from, err := commitAt(repo, base)
-	if err != nil {
-		return fail(err)
-	}
-	to, err := commitAt(repo, head)
-	if err != nil {
-		return fail(err)
-	}
-	fork := Fork{Base: from.Hash.String(), Head: to.Hash.String()}
-	if from.Hash == to.Hash {
-		fork.Commit = fork.Base
-		return fork, nil
-	}
-	common, err := from.MergeBase(to)
-	shallow, _ := repo.Storer.(storer.ShallowStorer).Shallow()
-	switch {
-	case (err != nil || len(common) == 0) && len(shallow) > 0:
-		return fail(errors.New("the clone is shallow: fetch the history whole, as by git fetch --unshallow"))
-	case err != nil:
-		return fail(err)
-	case len(common) == 0: // two histories: nothing was left, so that the base itself is compared with
-		fork.Commit = fork.Base
-		return fork, nil
-	}
-	fork.Commit = slices.MinFunc(common, func(a, b *object.Commit) int {
-		if c := b.Committer.When.Compare(a.Committer.When); c != 0 {
-			return c
-		}
-		return bytes.Compare(a.Hash[:], b.Hash[:])
-	}).Hash.String()
-	return fork, nil
-}
-
-func commitAt(repo *git.Repository, rev string) (*object.Commit, error) {
-	id, err := repo.ResolveRevision(plumbing.Revision(rev))
-	if err != nil {
-		return nil, failWith(rev, err)
-	}
-	return repo.CommitObject(*id)
-}
-
-func failWith(rev string, err error) error {
-	return fail(ErrRefNotFound, "%s: %s; git fetch, or name a branch, tag or commit", rev, cleanText(err.Error()))
-}
 
 // ChangedFiles are the files that differ between two snapshots, sorted, without those new ones of a directory that
 // Git ignores. Submodules are not looked into.

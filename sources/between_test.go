@@ -48,27 +48,32 @@ func write(t *testing.T, dir string, files map[string]string) {
 }
 
 // What a request changes is the difference from where it left its base, not what the base did since.
-func TestForkOf(t *testing.T) {
+func TestFork(t *testing.T) {
 	dir, git := forked(t)
-	f, err := ForkOf(filepath.Join(dir, "fleet"), "main", "HEAD")
+	forkOf := func(dir, base, head string) (Fork, error) {
+		c, err := OpenCheckout(dir)
+		require.NoError(t, err)
+		return c.Fork(base, head)
+	}
+	f, err := forkOf(filepath.Join(dir, "fleet"), "main", "HEAD")
 	require.NoError(t, err)
 	require.Equal(t, Fork{Commit: git("rev-parse", "main~1"), Base: git("rev-parse", "main"), Head: git("rev-parse", "change")}, f)
 	require.True(t, f.Moved())
-	f, err = ForkOf(dir, "HEAD", "HEAD")
+	f, err = forkOf(dir, "HEAD", "HEAD")
 	require.NoError(t, err)
 	require.False(t, f.Moved())
-	_, err = ForkOf(dir, "no-such", "HEAD")
+	_, err = forkOf(dir, "no-such", "HEAD")
 	require.ErrorIs(t, err, ErrRefNotFound)
 
 	git("switch", "-q", "--orphan", "other")
 	git("commit", "-q", "--allow-empty", "-m", "alone")
-	f, err = ForkOf(dir, "main", "HEAD")
+	f, err = forkOf(dir, "main", "HEAD")
 	require.NoError(t, err)
 	require.Equal(t, f.Base, f.Commit, "nothing in common: main itself is what it is compared with")
 
 	shallow := filepath.Join(t.TempDir(), "shallow")
 	git("clone", "-q", "--depth=1", "--no-single-branch", "file://"+dir, shallow)
-	_, err = ForkOf(shallow, "origin/main", "origin/change")
+	_, err = forkOf(shallow, "origin/main", "origin/change")
 	require.ErrorContains(t, err, "git fetch --unshallow")
 }
 

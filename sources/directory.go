@@ -9,16 +9,10 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/go-git/go-billy/v5"
-	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5"
-	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/format/gitignore"
-	"github.com/go-git/go-git/v5/storage/filesystem"
 )
 
 // Directory is a Snapshot of a directory as it lies there, for work before the commit. Inside a Git
@@ -26,29 +20,23 @@ import (
 // that .gitignore names do not count, yet are in FS like all others. Repositories' own .git are not.
 // FS reads the files when asked, so what changes meanwhile changes there too.
 func Directory(dir string) (Snapshot, error) {
+	files, err := filesOf(dir)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	c, err := OpenCheckout(dir)
+	if err != nil { // outside any repository, or one of a form that go-git cannot read
+		return Snapshot{FS: files, FetchedAt: time.Now().UTC()}, nil
+	}
+	return c.directory(files), nil
+}
+
+func filesOf(dir string) (*directoryFS, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return Snapshot{}, fmt.Errorf("open the directory %s: %w", dir, err)
+		return nil, fmt.Errorf("open the directory %s: %w", dir, err)
 	}
-	files := &directoryFS{tree: tree{nodes: &osTree{dir: root}, maxFile: DefaultMaxFile}}
-	snapshot := Snapshot{FS: files, FetchedAt: time.Now().UTC()}
-	repo, below, err := enclosing(dir)
-	if err != nil {
-		return snapshot, nil // outside any repository, or one of a form that go-git cannot read
-	}
-	files.ignores = sync.OnceValue(func() func(string, bool) bool { return ignores(repo, below) })
-	snapshot.Dirty = true
-	head, err := repo.Head()
-	if err != nil {
-		return snapshot, nil // no commit yet
-	}
-	c, err := objectsOf(repo).commit(head.Hash())
-	if err != nil {
-		return snapshot, nil // a commit that is not there does not keep the files from being read
-	}
-	snapshot.Commit = commitOf(c)
-	snapshot.Dirty = isDirty(repo, c, files, below)
-	return snapshot, nil
+	return &directoryFS{tree: tree{nodes: &osTree{dir: root}, maxFile: DefaultMaxFile}}, nil
 }
 
 // directoryFS is the file system of a directory.
@@ -76,83 +64,6 @@ func ignores(repo *git.Repository, below string) func(name string, isDir bool) b
 	matcher := gitignore.NewMatcher(patterns)
 	return func(name string, isDir bool) bool {
 		return matcher.Match(strings.Split(path.Join(below, name), "/"), isDir)
-	}
-}
-
-// AtRevision is a Snapshot of another revision of the repository in or around path, below the same
-// directory: a branch, a tag, a hash or its beginning, and forms such as HEAD~2 or origin/main.
-func AtRevision(path, rev string) (Snapshot, error) {
-	repo, below, err := enclosing(path)
-	if err != nil {
-		return Snapshot{}, fmt.Errorf("read revision %s: %w", rev, err)
-	}
-	id, err := repo.ResolveRevision(plumbing.Revision(rev))
-	if err != nil {
-		return Snapshot{}, fmt.Errorf("read revision %s of %s: %w", rev, path,
-			fail(ErrRefNotFound, "%s; git fetch, or name a branch, tag or commit", cleanText(err.Error())))
-	}
-	o := objectsOf(repo)
-	var snapshot Snapshot
-	commit, err := o.peel(*id)
-	if err == nil {
-		snapshot, err = snapshotOf(o, commit, below, DefaultMaxFile, false)
-	}
-	if err != nil {
-		return Snapshot{}, fmt.Errorf("read revision %s of %s: %w", rev, path, err)
-	}
-	snapshot.FetchedAt = time.Now().UTC()
-	return snapshot, nil
-}
-
-// openLocal opens a repository of this machine, bare or a worktree's, linked ones included, with the
-// repositories that it borrows objects from (git clone --shared).
-func openLocal(dir string) (*git.Repository, error) {
-	repo, err := git.PlainOpenWithOptions(dir, &git.PlainOpenOptions{EnableDotGitCommonDir: true})
-	if err != nil {
-		return nil, err
-	}
-	storage, ok := repo.Storer.(*filesystem.Storage)
-	if !ok {
-		return repo, nil
-	}
-	var files billy.Filesystem
-	if worktree, err := repo.Worktree(); err == nil {
-		files = worktree.Filesystem
-	}
-	return git.Open(filesystem.NewStorageWithOptions(storage.Filesystem(), cache.NewObjectLRUDefault(),
-		filesystem.Options{AlternatesFS: osfs.New("/"), MaxOpenDescriptors: 16}), files) // else each object opens its pack anew
-}
-
-func objectsOf(repo *git.Repository) *objects {
-	return &objects{mu: new(sync.Mutex), storer: repo.Storer}
-}
-
-// enclosing opens the repository in or around dir, and tells where dir is in it ("." at its root,
-// and in a bare one).
-func enclosing(dir string) (repo *git.Repository, below string, err error) {
-	// Links are resolved first, or dir could not be found again below the worktree's real path.
-	abs, err := filepath.EvalSymlinks(dir)
-	if err == nil {
-		abs, err = filepath.Abs(abs)
-	}
-	if err != nil {
-		return nil, "", err
-	}
-	for at := abs; ; at = filepath.Dir(at) {
-		repo, err = openLocal(at)
-		if err == nil {
-			rel, err := filepath.Rel(at, abs)
-			if _, bare := repo.Worktree(); errors.Is(bare, git.ErrIsBareRepository) {
-				rel = "."
-			}
-			return repo, filepath.ToSlash(rel), err
-		}
-		if !errors.Is(err, git.ErrRepositoryNotExists) {
-			return nil, "", fail(ErrNotRepository, "%s: %s", at, cleanText(err.Error()))
-		}
-		if at == filepath.Dir(at) {
-			return nil, "", fail(ErrNotRepository, "%s is in no repository", dir)
-		}
 	}
 }
 

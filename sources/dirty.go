@@ -12,14 +12,14 @@ import (
 	"github.com/go-git/go-git/v5/storage/filesystem"
 )
 
-// isDirty reports whether the files of a directory, which is below that one of its repository, differ from
-// those of a commit. It errs on the side of yes: what cannot be compared is not known to be the commit's.
-func isDirty(repo *git.Repository, c *object.Commit, files *directoryFS, below string) bool {
-	t := newCommitTree(objectsOf(repo), c)
-	if t.below(below) != nil {
+// isDirty reports whether the files of the directory differ from those of a commit. It errs on the side of yes:
+// what cannot be compared is not known to be the commit's.
+func (c *Checkout) isDirty(commit *object.Commit, files *directoryFS) bool {
+	t := newCommitTree(c.objects, commit)
+	if t.below(c.below) != nil {
 		return true
 	}
-	d := dirt{commit: t, files: files, seen: seenBy(repo), top: below}
+	d := dirt{commit: t, files: files, seen: seenBy(c.repo), top: c.below}
 	return d.in(".", t.top)
 }
 
@@ -124,7 +124,7 @@ func seenBy(repo *git.Repository) seen {
 	}
 	s := seen{entries: make(map[string]*gitindex.Entry, len(idx.Entries)), at: info.ModTime()}
 	for _, e := range idx.Entries {
-		if e.Stage == gitindex.Merged {
+		if e.Stage == 0 { // of a conflict there are several, which no commit has
 			s.entries[e.Name] = e
 		}
 	}

@@ -19,6 +19,50 @@ type objects struct {
 	mu      *sync.Mutex // go-git's storage fills its indexes as it reads
 	storer  storer.EncodedObjectStorer
 	damaged func() // told when an object proves missing or wrong; may be nil
+
+	trees listings
+}
+
+// listings remembers listings of directories by the hashes of their trees: commits after each other have nearly all
+// of them in common. It forgets all when it has many.
+type listings struct {
+	mu    sync.Mutex
+	known map[string][]node
+	whole map[string]bool // trees of which all that lies below is known to be there
+	nodes int
+}
+
+// maxNodes is how many entries of directories are remembered, of some 100 bytes each.
+const maxNodes = 500_000
+
+func (l *listings) get(id string) ([]node, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list, ok := l.known[id]
+	return list, ok
+}
+
+func (l *listings) put(id string, list []node) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.nodes += 1 + len(list); l.known == nil || l.nodes > maxNodes {
+		l.known, l.whole, l.nodes = map[string][]node{}, map[string]bool{}, 1+len(list)
+	}
+	l.known[id] = list
+}
+
+func (l *listings) isWhole(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.whole[id]
+}
+
+func (l *listings) setWhole(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known[id] != nil { // else all was forgotten meanwhile
+		l.whole[id] = true
+	}
 }
 
 func (o *objects) has(id plumbing.Hash) (has bool) {
@@ -154,16 +198,12 @@ func (o *objects) isTag(id plumbing.Hash) (is bool) {
 type commitTree struct {
 	objects *objects
 	top     node
-
-	mu    sync.Mutex
-	known map[string][]node // listings by tree hash
 }
 
 func newCommitTree(o *objects, c *object.Commit) *commitTree {
 	return &commitTree{
 		objects: o,
 		top:     node{name: ".", mode: fs.ModeDir | 0o555, time: c.Committer.When.UTC(), id: c.TreeHash.String()},
-		known:   map[string][]node{},
 	}
 }
 
@@ -217,9 +257,7 @@ func (c *commitTree) find(dir, name string) (node, error) {
 }
 
 func (c *commitTree) listTree(n node) ([]node, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if list, ok := c.known[n.id]; ok {
+	if list, ok := c.objects.trees.get(n.id); ok {
 		return list, nil
 	}
 	t := new(object.Tree)
@@ -231,13 +269,13 @@ func (c *commitTree) listTree(n node) ([]node, error) {
 		if isDotGit(e.Name) {
 			return nil, fail(ErrBadName, "%q in a commit", e.Name)
 		}
-		list = append(list, node{name: e.Name, mode: modeOf(e.Mode), time: n.time, id: e.Hash.String()})
+		list = append(list, node{name: e.Name, mode: modeOf(e.Mode), id: e.Hash.String()})
 	}
 	list, err := checkListing(list)
 	if err != nil {
 		return nil, err
 	}
-	c.known[n.id] = list
+	c.objects.trees.put(n.id, list)
 	return list, nil
 }
 
@@ -252,25 +290,33 @@ func (c *commitTree) read(_ string, n node, limit int64) ([]byte, error) {
 // verify proves that the tree is whole: every directory's listing, that every file is there, and
 // the bytes of every file of at most maxRead bytes (larger ones are never served).
 func (c *commitTree) verify(dir node, maxRead int64) error {
+	if maxRead == 0 && c.objects.trees.isWhole(dir.id) {
+		return nil
+	}
 	list, err := c.listTree(dir)
+	if err != nil {
+		return err
+	}
 	for _, n := range list {
 		id := plumbing.NewHash(n.id)
 		switch {
-		case err != nil:
-			return err
 		case n.mode.IsDir():
 			err = c.verify(n, maxRead)
 		case n.mode.Type() == fs.ModeIrregular:
 		case !c.objects.has(id):
-			return fail(ErrDamaged, "%s: file %s is missing", id, n.name)
+			err = fail(ErrDamaged, "%s: file %s is missing", id, n.name)
 		case maxRead > 0:
 			_, err = c.objects.read(plumbing.BlobObject, id, maxRead)
 			if errors.Is(err, ErrTooLarge) {
 				err = nil
 			}
 		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	c.objects.trees.setWhole(dir.id)
+	return nil
 }
 
 // commitFS is the file system of a commit.

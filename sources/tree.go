@@ -251,6 +251,9 @@ func (t *tree) entries(op, name string, p place) ([]fs.DirEntry, error) {
 // info describes a place under the last element of the name it was asked by.
 func (t *tree) info(op, name string, p place) (fs.FileInfo, error) {
 	info := fileInfo{name: path.Base(name), mode: p.mode, time: p.time}
+	if info.time.IsZero() { // Git keeps a time of commits alone
+		info.time = t.root().time
+	}
 	if p.mode.IsRegular() || p.mode.Type() == fs.ModeSymlink {
 		size, err := t.size(p.dir, p.node)
 		if err != nil {

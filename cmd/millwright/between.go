@@ -16,6 +16,7 @@ import (
 	"millwright.dev/millwright/internal/guard"
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/state"
+	"millwright.dev/millwright/internal/verdict"
 	"millwright.dev/millwright/internal/view"
 	"millwright.dev/millwright/render"
 	"millwright.dev/millwright/sources"
@@ -54,25 +55,28 @@ func (g *globals) planBetween(ctx context.Context, b between, out *outputs, exit
 // compare compiles both sides and compares them, from where head left base.
 func (g *globals) compare(ctx context.Context, b between) (blast.Comparison, error) {
 	var none blast.Comparison
-	fork, err := sources.ForkOf(b.dir, b.base, cmp.Or(b.head, "HEAD"))
-	if err != nil {
-		return none, err
-	}
-	head, err := snapshotAt(b.dir, b.head)
-	if err != nil {
-		return none, err
-	}
-	base, err := sources.AtRevision(b.dir, fork.Commit)
-	isNew := errors.Is(err, sources.ErrPathNotFound) // the fleet begins here
-	if err != nil && !isNew {
-		return none, err
-	}
-	c, err := g.compiler()
+	c, err := g.compiler() // first: it reads what was kept while Git is asked
 	if err != nil {
 		return none, err
 	}
 	defer c.Close()
-
+	checkout, err := sources.OpenCheckout(b.dir)
+	if err != nil {
+		return none, err
+	}
+	fork, err := checkout.Fork(b.base, cmp.Or(b.head, "HEAD"))
+	if err != nil {
+		return none, err
+	}
+	head, err := headOf(checkout, b.head)
+	if err != nil {
+		return none, err
+	}
+	base, err := checkout.At(fork.Commit)
+	isNew := errors.Is(err, sources.ErrPathNotFound) // the fleet begins here
+	if err != nil && !isNew {
+		return none, err
+	}
 	was, is, why, err := c.sides(ctx, base, head)
 	if err := ctx.Err(); err != nil {
 		return none, err
@@ -96,7 +100,7 @@ func (g *globals) compare(ctx context.Context, b between) (blast.Comparison, err
 		p := plan.Between(was.set, is.set, func(t state.Target) bool { return was.lacks(t) || is.lacks(t) })
 		hosts := state.ControlPlane
 		hosts.Name = is.fleet.Platform.Cluster
-		guard.Foresee(&p, guard.Input{Fleet: is.fleet, Owned: was.set.Len(), World: gate.World{Hosts: hosts, Namespace: is.fleet.Platform.Metal3.Namespace}})
+		guard.Foresee(&p, guard.Input{Fleet: is.fleet, Owned: was.objects, World: gate.World{Hosts: hosts, Namespace: is.fleet.Platform.Metal3.Namespace}})
 		result.Radius, result.Entities = blast.Compute(was.fleet, is.fleet, p)
 		result.Changes = append(result.Changes, p.Changes...)
 		result.Incomplete = append(result.Incomplete, missing(was, is)...)
@@ -105,61 +109,92 @@ func (g *globals) compare(ctx context.Context, b between) (blast.Comparison, err
 	return result, err
 }
 
-// snapshotAt is a revision, or the directory as it lies there. One that is just what was committed is read from
-// the commit, whose files are known to be the base's without reading them.
-func snapshotAt(dir, rev string) (sources.Snapshot, error) {
+// headOf is a revision, or the directory as it lies there.
+func headOf(c *sources.Checkout, rev string) (sources.Snapshot, error) {
 	if rev != "" {
-		return sources.AtRevision(dir, rev)
+		return c.At(rev)
 	}
-	s, err := sources.Directory(dir)
-	if err != nil || s.Dirty || s.Commit.IsZero() {
-		return s, err
-	}
-	return sources.AtRevision(dir, s.Commit.Hash)
+	return c.Work()
 }
 
 // side is one side of a comparison.
 type side struct {
 	fleet *fleet.Fleet
 	set   state.Set
+	// objects is how many the fleet has, of which the set may lack those that both sides have alike.
+	objects int
 	// absent are the findings about charts that are not at hand.
 	absent diag.List
 }
 
-// sides compiles both sides and renders of them what can be; the base, which may not be there, is rendered while
-// the head is compiled. Why says what keeps the base from being a fleet. The error is a diag.List of the head's
-// findings, or the context's.
+// sides compiles both sides and renders of them what can be. Why says what keeps the base, which may not be there,
+// from being a fleet. The error is a diag.List of the head's findings, or the context's.
 func (c *compiler) sides(ctx context.Context, base, head sources.Snapshot) (was, is side, why, err error) {
 	was.fleet = &fleet.Fleet{}
-	done := make(chan struct{})
-	if base.FS == nil {
-		close(done)
-	} else {
+	if base.FS != nil {
 		f, found := c.Load(ctx, base.FS)
-		go func() {
-			defer close(done)
-			if why = found.Err(); why == nil {
-				was, why = c.render(ctx, f, base)
-			}
-		}()
+		if why = found.Err(); why == nil {
+			was.fleet = f
+		}
 	}
 	f, found := c.Load(ctx, head.FS)
-	<-done
 	if found.Err() != nil {
 		return was, is, why, found
+	}
+	if base.FS != nil && why == nil {
+		if a, b, ok := c.differing(ctx, was.fleet, f, base, head); ok {
+			return a, b, nil, nil
+		}
+		if was, why = c.render(ctx, was.fleet, base); why != nil {
+			was.fleet = &fleet.Fleet{}
+		}
 	}
 	is, err = c.render(ctx, f, head)
 	return was, is, why, err
 }
 
+// differing renders of two commits only what differs. It is not ok where the base is not known to be right as a
+// whole, or where something may be wrong with the head: then all has to be looked at.
+func (c *compiler) differing(ctx context.Context, was, is *fleet.Fleet, base, head sources.Snapshot) (a, b side, ok bool) {
+	key, named := judged("render", base)
+	whole, known := c.verdicts.Get(key)
+	if !named || !known {
+		return a, b, false
+	}
+	old, now, foundOld, foundNow := render.Differ(ctx, was, c.inputs(base), is, c.inputs(head))
+	next, ok := whole.Replace(old, now)
+	if !ok || len(foundOld)+len(foundNow) > 0 {
+		return a, b, false
+	}
+	c.judge(head, next)
+	return side{fleet: was, set: old, objects: len(whole.Objects)}, side{fleet: is, set: now, objects: len(next.Objects)}, true
+}
+
+// judge remembers that a commit was rendered without a finding.
+func (c *compiler) judge(s sources.Snapshot, v verdict.Verdict) {
+	if s.Commit.IsZero() || s.Dirty {
+		return // it may change at any time
+	}
+	if key, named := judged("render", s); named {
+		c.verdicts.Put(key, v)
+	}
+}
+
+func (c *compiler) inputs(s sources.Snapshot) render.Inputs {
+	return render.Inputs{FS: s.FS, Charts: c.charts.files(), Partial: true}
+}
+
 // render renders of a fleet what can be rendered. Its error is a diag.List.
 func (c *compiler) render(ctx context.Context, f *fleet.Fleet, s sources.Snapshot) (side, error) {
-	set, found := c.Render(ctx, f, render.Inputs{FS: s.FS, Charts: c.charts.files(), Partial: true})
+	set, found := c.Render(ctx, f, c.inputs(s))
 	if found.Err() != nil && !found.Incomplete() {
 		return side{}, found
 	}
+	if len(found) == 0 {
+		c.judge(s, verdict.Of(set))
+	}
 	absent := slices.DeleteFunc(found, func(d diag.Diagnostic) bool { return d.Severity != diag.Incomplete })
-	return side{fleet: f, set: set, absent: absent}, nil
+	return side{fleet: f, set: set, objects: set.Len(), absent: absent}, nil
 }
 
 // lacks reports whether the objects of a target are not known, since a chart of its stack is not at hand.

@@ -8,6 +8,7 @@ import (
 	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/report"
+	"millwright.dev/millwright/internal/verdict"
 	"millwright.dev/millwright/internal/view"
 	"millwright.dev/millwright/reconcile"
 	"millwright.dev/millwright/render"
@@ -23,7 +24,8 @@ var workerProgram = os.Executable
 type compiler struct {
 	*fleet.Loader
 	render.Renderer
-	charts chartStore
+	charts   chartStore
+	verdicts *verdict.Store
 }
 
 // compiler compiles in worker processes; the caller closes it.
@@ -32,7 +34,7 @@ func (g *globals) compiler() (*compiler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the program that compiles: %w", err)
 	}
-	return &compiler{Loader: fleet.NewLoader(fleet.Options{Worker: fleet.Worker{Path: self}, CacheDir: g.cacheDir}), charts: g.charts()}, nil
+	return &compiler{Loader: fleet.NewLoader(fleet.Options{Worker: fleet.Worker{Path: self}, CacheDir: g.cacheDir}), charts: g.charts(), verdicts: verdict.Open(g.cacheDir)}, nil
 }
 
 // source is what lies in a directory, with a compiler for it, which the caller closes.

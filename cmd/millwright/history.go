@@ -10,6 +10,7 @@ import (
 	"io"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -190,7 +191,7 @@ func timeOf(text string, last bool) (time.Time, error) {
 }
 
 // thisBuild names what compiles: another one may compute other values of the same commits.
-func thisBuild() string {
+var thisBuild = sync.OnceValue(func() string {
 	digest := sha256.New()
 	for file, text := range fleet.All(scaffold.Schema()) {
 		fmt.Fprintf(digest, "%s %d %s", file, len(text), text)
@@ -206,4 +207,4 @@ func thisBuild() string {
 		}
 	}
 	return name
-}
+})

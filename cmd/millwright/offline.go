@@ -34,43 +34,25 @@ lies in: what cannot be changed any more, and what is removed without having bee
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := g.directory(args)
-			snapshot, c, err := g.source(dir)
+			v, snapshot, err := g.validate(cmd.Context(), dir, base)
 			if err != nil {
 				return err
 			}
-			defer c.Close()
-			want, found := c.compile(cmd.Context(), snapshot)
-			if found.Err() == nil {
-				more, err := lintOwners(dir, want.Fleet)
-				if err != nil {
-					return err
-				}
-				found = append(found, more...).Sort()
-			}
-			if base != "" && found.Err() == nil {
-				changed, err := c.compare(cmd.Context(), dir, base, want.Fleet)
-				if err != nil {
-					return err
-				}
-				found = append(found, changed...).Sort()
-			}
-			if err := cmd.Context().Err(); err != nil {
-				return err // what was found is only that
-			}
 			err = out.write(g.stdout, map[string]writer{
 				"text": func(w io.Writer, s view.Style) error {
-					if err := view.Diagnostics(w, found, snapshot.FS, about(dir, s)); err != nil || found.Err() != nil {
+					if err := view.Diagnostics(w, v.Found, snapshot.FS, about(dir, s)); err != nil || v.Found.Err() != nil {
 						return err
 					}
-					return validText(w, want.Fleet, want.Set.Len())
+					_, err := fmt.Fprintln(w, v.Summary)
+					return err
 				},
-				"json":   form(found, view.DiagnosticsJSON),
-				"github": func(w io.Writer, s view.Style) error { return view.DiagnosticsGitHub(w, found, about(dir, s)) },
+				"json":   form(v.Found, view.DiagnosticsJSON),
+				"github": func(w io.Writer, s view.Style) error { return view.DiagnosticsGitHub(w, v.Found, about(dir, s)) },
 			})
 			if err != nil {
 				return err
 			}
-			return outcome(found)
+			return outcome(v.Found)
 		},
 	}
 	out.flag(cmd, "text", "json", "github")
@@ -102,10 +84,10 @@ func (c *compiler) compare(ctx context.Context, dir, rev string, head *fleet.Fle
 	return fleet.Compare(ctx, base, head), nil
 }
 
-func validText(w io.Writer, f *fleet.Fleet, objects int) error {
-	_, err := fmt.Fprintf(w, "valid: %s, %s, %s, %s, %s\n", plural(len(f.Machines), "machine"), plural(len(f.Tenants), "tenant"),
+// summary says what a correct fleet has.
+func summary(f *fleet.Fleet, objects int) string {
+	return fmt.Sprintf("valid: %s, %s, %s, %s, %s", plural(len(f.Machines), "machine"), plural(len(f.Tenants), "tenant"),
 		plural(len(f.Pools()), "pool"), plural(len(f.Segments), "segment"), plural(objects, "object"))
-	return err
 }
 
 func newRender(g *globals) *cobra.Command {

@@ -23,18 +23,20 @@ func approvals(b between, fork string, base, head sources.Snapshot) (blast.Appro
 		return none, err
 	}
 	if below != "." { // the fleet is only a part of it
-		if base, err = sources.AtRevision(root, fork); err != nil {
+		whole, err := sources.OpenCheckout(root)
+		if err != nil {
+			return none, err
+		}
+		if base, err = whole.At(fork); err != nil {
+			return none, err
+		}
+		if head, err = headOf(whole, b.head); err != nil {
 			return none, err
 		}
 	}
 	file, err := readOwners(base.FS)
 	if err != nil || file == nil {
 		return none, err
-	}
-	if below != "." {
-		if head, err = snapshotAt(root, b.head); err != nil {
-			return none, err
-		}
 	}
 	files, err := sources.ChangedFiles(base.FS, head.FS)
 	if err != nil {
@@ -88,16 +90,9 @@ func readOwners(fsys fs.FS) (*owners.File, error) {
 	return nil, nil
 }
 
-// lintOwners finds what is wrong with the CODEOWNERS file of the repository that a fleet lies in, if it has one.
-func lintOwners(dir string, f *fleet.Fleet) (diag.List, error) {
-	root, below, err := sources.Root(dir)
-	if err != nil {
-		return nil, err
-	}
-	top, err := sources.Directory(root)
-	if err != nil {
-		return nil, err
-	}
+// lintOwners finds what is wrong with the CODEOWNERS file of a repository, if it has one, in which a fleet lies below
+// some directory.
+func lintOwners(top sources.Snapshot, below string, f *fleet.Fleet) (diag.List, error) {
 	file, err := readOwners(top.FS)
 	if err != nil || file == nil {
 		return nil, err

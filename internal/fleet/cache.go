@@ -16,7 +16,8 @@ import (
 // cache remembers results by the digest of all they depend on. In memory it holds what the last few
 // loads used, on disk (one file, replaced as a whole) the same. Losing it costs time alone.
 type cache struct {
-	file string // empty: memory only
+	file   string        // empty: memory only
+	opened chan struct{} // closed when the file was read, beside whatever else there is to do
 
 	mu    sync.Mutex
 	round int
@@ -37,20 +38,29 @@ type packed struct {
 	Entities []entity
 }
 
-// openCache reads what was kept; anything odd about the file means an empty cache.
+// openCache begins to read what was kept; anything odd about the file means an empty cache.
 func openCache(dir string) *cache {
-	c := &cache{items: map[digest]*item{}}
+	c := &cache{items: map[digest]*item{}, opened: make(chan struct{})}
 	if dir == "" {
+		close(c.opened)
 		return c
 	}
 	c.file = filepath.Join(dir, "fleet.pack")
+	go func() {
+		defer close(c.opened)
+		c.read()
+	}()
+	return c
+}
+
+func (c *cache) read() {
 	data, err := cachefile.Read(c.file, maxFrame)
 	if err != nil {
-		return c
+		return
 	}
 	var pack []packed
 	if gob.NewDecoder(bytes.NewReader(data)).Decode(&pack) != nil {
-		return c
+		return
 	}
 	results := make([]*result, len(pack))
 	var g errgroup.Group
@@ -67,10 +77,10 @@ func openCache(dir string) *cache {
 			c.items[pack[i].Key] = &item{result: r}
 		}
 	}
-	return c
 }
 
 func (c *cache) get(key digest) *result {
+	<-c.opened
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if it := c.items[key]; it != nil {
@@ -82,6 +92,7 @@ func (c *cache) get(key digest) *result {
 // put remembers the results of one load and forgets what was not used for a while. Directories with
 // findings are compiled again each time: what ran into a limit may not do so again.
 func (c *cache) put(instances []*instance, results []*result) {
+	<-c.opened
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.round++

@@ -57,6 +57,7 @@ func NewLoader(opts Options) *Loader {
 // Close stops idle workers. Fleets that were loaded stay usable; locating fields in them starts a
 // worker for each question.
 func (l *Loader) Close() {
+	<-l.cache.opened
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true

@@ -77,6 +77,9 @@ func (r *register) update(f *Fleet) {
 	same := slices.Equal(r.shared, shared)
 	r.shared = shared
 	r.round++
+	if len(r.holders) == 0 { // most machines claim about this many things
+		r.holders, r.machines = make(map[claim]claimant, 12*len(f.Machines)), make(map[*Machine]*checked, len(f.Machines))
+	}
 	left := len(r.machines) // of the machines of the fleet before
 	for _, m := range f.Machines {
 		is := r.machines[m]
