@@ -83,7 +83,7 @@ func (r *renderer) finish(in Inputs) (state.Set, diag.List) {
 	if found = found.Sort(); found.Err() != nil && !(in.Partial && found.Incomplete()) {
 		return state.Set{}, found
 	}
-	set, err := r.last.set.Replace(drop, add, r.named)
+	set, err := r.last.set.Replace(drop, add, entities(r.fleet))
 	if err != nil {
 		return state.Set{}, append(found, diag.Diagnostic{Code: "MW308", Summary: err.Error()})
 	}
@@ -122,6 +122,16 @@ func (u *unit) ids() []state.ID {
 		ids[i] = o.ID
 	}
 	return ids
+}
+
+// keeps takes the unit of a machine over that serves where it served the last time.
+func (r *renderer) keeps(m *fleet.Machine, where serving) bool {
+	old := r.last.units[m]
+	if old == nil || old.inputs[0] != any(where) {
+		return false
+	}
+	r.next.units[m] = old
+	return true
 }
 
 // unitOf has the unit of something rendered, or takes it over if its inputs are those of the last time.
@@ -173,13 +183,13 @@ type serving struct {
 	index  int    // in the allocation
 }
 
-// machineInputs are what a machine's unit is made of beside the machine: where it serves.
-func (r *renderer) machineInputs(name string) []any {
+// serves is where a machine serves: what its unit is made of beside the machine.
+func (r *renderer) serves(name string) serving {
 	p, ok := r.fleet.PoolOf(name)
 	if !ok {
-		return nil
+		return serving{}
 	}
-	return []any{serving{r.fleet.Tenants[p.Tenant], p.Pool, p.Class, slices.Index(p.Machines, name)}}
+	return serving{r.fleet.Tenants[p.Tenant], p.Pool, p.Class, slices.Index(p.Machines, name)}
 }
 
 // platformInputs are what the platform's unit is made of: the node types of all pools, which are their

@@ -91,20 +91,18 @@ type renderer struct {
 	last, next *memory
 	todo       []job // units that are to be rendered
 	unit       *unit // that is being rendered
-	named      []state.Entity
 }
 
 // all has everything rendered, unit by unit; see memory.go for what a unit may depend on.
 func (r *renderer) all() {
-	r.entities()
 	r.unitOf("platform", r.platformInputs(), func(r *renderer) {
 		r.platform()
 		r.observability()
 	})
 	r.unitOf("site", nil, (*renderer).siteNetworks)
 	for name, m := range r.fleet.Machines { // in any order: objects and findings are sorted in the end
-		if present(m) {
-			r.unitOf(m, r.machineInputs(name), func(r *renderer) { r.machine(name, m) })
+		if serves := r.serves(name); present(m) && !r.keeps(m, serves) {
+			r.unitOf(m, []any{serves}, func(r *renderer) { r.machine(name, m) })
 		}
 	}
 	for name, t := range r.fleet.Tenants {
@@ -190,47 +188,4 @@ func present(m *fleet.Machine) bool {
 // serving are the machines that are allocated to a pool and there, in the order of allocation.
 func (r *renderer) serving(p fleet.PoolRef) []string {
 	return slices.DeleteFunc(slices.Clone(p.Machines), func(name string) bool { return !present(r.fleet.Machines[name]) })
-}
-
-// entities names everything that a person wrote, so that a plan can tell what was retired from what
-// merely vanished.
-func (r *renderer) entities() {
-	name := func(name string, retired bool) { r.named = append(r.named, state.Entity{Name: name, Retired: retired}) }
-	f := r.fleet
-	for _, n := range []string{"platform", "policy", "allocation"} {
-		name(n, false)
-	}
-	for n, m := range f.Machines {
-		name("machine/"+n, m.Lifecycle == fleet.Retired)
-	}
-	for n := range f.Classes {
-		name("class/"+n, false)
-	}
-	for n := range f.Images {
-		name("image/"+n, false)
-	}
-	for n := range f.Sites {
-		name("site/"+n, false)
-	}
-	for n := range f.Profiles {
-		name("profile/"+n, false)
-	}
-	for n := range f.Stacks {
-		name("stack/"+n, false)
-	}
-	leaving := map[string]bool{} // segments of what is retired
-	for n, t := range f.Tenants {
-		name("tenant/"+n, t.Retired)
-		for cn, c := range t.Clusters {
-			goes := f.Leaving(n, cn) != ""
-			name("cluster/"+n+"/"+cn, goes)
-			leaving[c.Segment] = goes
-		}
-	}
-	for n := range f.Segments {
-		name("segment/"+n, leaving[n])
-	}
-	for _, p := range f.Pools() {
-		name(p.Address(), f.Leaving(p.Tenant, p.Cluster) != "")
-	}
 }

@@ -54,10 +54,10 @@ func NewLoader(opts Options) *Loader {
 	return &Loader{opts: opts, cache: openCache(opts.CacheDir), heads: map[string]parsed{}, known: newRegister()}
 }
 
-// Close stops idle workers. Fleets that were loaded stay usable; locating fields in them starts a
+// Close keeps what was compiled, and stops idle workers. Fleets that were loaded stay usable; locating fields in them starts a
 // worker for each question.
 func (l *Loader) Close() {
-	<-l.cache.opened
+	l.cache.close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true

@@ -48,21 +48,31 @@ type Entity struct {
 	Retired bool
 }
 
+// Entities look up what a person wrote, by name; not ok where there is no such thing.
+type Entities func(name string) (e Entity, ok bool)
+
 // Set is everything that a commit wants, sorted by ID. It never changes.
 type Set struct {
 	objects  []Object
-	entities map[string]Entity
+	entities Entities
 }
 
 // NewSet sorts objects into a Set. Two objects with one ID are an error: both entities are named.
 func NewSet(objects []Object, entities []Entity) (Set, error) {
-	return Set{}.Replace(nil, objects, entities)
+	named := make(map[string]Entity, len(entities))
+	for _, e := range entities {
+		named[e.Name] = e
+	}
+	return Set{}.Replace(nil, objects, func(name string) (Entity, bool) {
+		e, ok := named[name]
+		return e, ok
+	})
 }
 
 // Replace is the set without some objects and with others, and with new entities: what a small change
 // makes of a large set, at the cost of the change and one copy. A dropped ID that the set does not have
 // is passed over; errors are those of [NewSet].
-func (s Set) Replace(drop []ID, add []Object, entities []Entity) (Set, error) {
+func (s Set) Replace(drop []ID, add []Object, entities Entities) (Set, error) {
 	var gone []int
 	for _, id := range drop {
 		if i, ok := s.find(id); ok {
@@ -79,7 +89,7 @@ func (s Set) Replace(drop []ID, add []Object, entities []Entity) (Set, error) {
 		return cmp.Or(add[a].ID.Compare(add[b].ID), cmp.Compare(add[a].Entity, add[b].Entity), a-b)
 	})
 
-	out := Set{objects: make([]Object, 0, len(s.objects)-len(gone)+len(add)), entities: make(map[string]Entity, len(entities))}
+	out := Set{objects: make([]Object, 0, len(s.objects)-len(gone)+len(add)), entities: entities}
 	from := 0
 	keep := func(to int) { // what stands in s before an index and is not gone
 		for len(gone) > 0 && gone[0] < to {
@@ -104,9 +114,6 @@ func (s Set) Replace(drop []ID, add []Object, entities []Entity) (Set, error) {
 		out.objects = append(out.objects, o)
 	}
 	keep(len(s.objects))
-	for _, e := range entities {
-		out.entities[e.Name] = e
-	}
 	return out, nil
 }
 
@@ -154,8 +161,10 @@ func (s Set) Targets() []Target {
 // Entity looks up what an object is for. Of a name with several words, as "pool/acme/train/h100",
 // the entity stands only if its file does; ok is false where the fleet has no such entity.
 func (s Set) Entity(name string) (e Entity, ok bool) {
-	e, ok = s.entities[name]
-	return e, ok
+	if s.entities == nil {
+		return Entity{}, false
+	}
+	return s.entities(name)
 }
 
 // EntityKind is the first word of an entity's name: machine, tenant, pool, segment, ….

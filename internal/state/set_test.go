@@ -87,7 +87,7 @@ func TestReplaceIsAsMadeAnew(t *testing.T) {
 			twice = twice || there
 			after[o.ID], add = o, append(add, o)
 		}
-		got, err := set.Replace(drop, add, []Entity{{Name: "policy"}})
+		got, err := set.Replace(drop, add, func(name string) (Entity, bool) { return Entity{Name: name}, name == "policy" })
 		if twice {
 			require.ErrorContains(t, err, "is rendered twice")
 			continue
@@ -96,7 +96,13 @@ func TestReplaceIsAsMadeAnew(t *testing.T) {
 		want, err := NewSet(slices.Collect(maps.Values(after)), []Entity{{Name: "policy"}})
 		require.NoError(t, err)
 		require.Equal(t, slices.Collect(want.All()), slices.Collect(got.All()))
-		require.Equal(t, want.entities, got.entities)
+		for _, name := range []string{"policy", "platform"} {
+			a, there := want.Entity(name)
+			b, same := got.Entity(name)
+			require.Equal(t, there, same)
+			require.Equal(t, there, name == "policy")
+			require.True(t, !there || a == b)
+		}
 		require.Len(t, before, set.Len(), "the set it was made of is as it was")
 	}
 }
