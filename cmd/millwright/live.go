@@ -24,6 +24,7 @@ func newPlan(g *globals) *cobra.Command {
 		conn     connection
 		exitCode bool
 		b        between
+		signed   keys
 	)
 	cmd := &cobra.Command{
 		Use:   "plan [directory]",
@@ -43,12 +44,13 @@ form is one comment of a pull request, the github form annotations of its files;
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			if b.dir = g.directory(args); b.base != "" {
+				b.signed = signed
 				return g.planBetween(ctx, b, &out, exitCode)
 			}
 			if b.head != "" || out.has("markdown", "github") {
 				return errors.New("--head and the forms markdown and github are for comparing commits: say with --base what to compare with")
 			}
-			want, l, err := g.connect(ctx, &conn, b.dir)
+			want, l, err := g.connect(ctx, &conn, &signed, b.dir)
 			if err != nil {
 				return err
 			}
@@ -75,6 +77,7 @@ form is one comment of a pull request, the github form annotations of its files;
 		},
 	}
 	conn.flags(cmd)
+	signed.flags(cmd)
 	out.flag(cmd, "text", "json", "markdown", "github")
 	cmd.Flags().StringVar(&b.base, "base", "", "compare with this revision instead of what is there: a branch, tag or commit, like origin/main")
 	cmd.Flags().StringVar(&b.head, "head", "", "with --base: the revision to compare, instead of the directory as it lies there")
@@ -83,11 +86,12 @@ form is one comment of a pull request, the github form annotations of its files;
 }
 
 // connect compiles the fleet in a directory and prepares to look at its targets and change them.
-func (g *globals) connect(ctx context.Context, conn *connection, dir string) (reconcile.Desired, *live, error) {
-	want, _, err := g.compileDirectory(ctx, dir, true)
+func (g *globals) connect(ctx context.Context, conn *connection, signed *keys, dir string) (reconcile.Desired, *live, error) {
+	want, snapshot, err := g.compileDirectory(ctx, dir, true)
 	if err != nil {
 		return want, nil, err
 	}
+	want.Approvers = signed.approversIn(dir, snapshot, want.Fleet)
 	l, err := conn.open(quiet())
 	return want, l, err
 }
@@ -106,6 +110,7 @@ func newApply(g *globals) *cobra.Command {
 		out     outputs
 		conn    connection
 		timeout time.Duration
+		signed  keys
 	)
 	cmd := &cobra.Command{
 		Use:   "apply [directory]",
@@ -117,7 +122,7 @@ an agent holds it.
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			want, l, err := g.connect(ctx, &conn, g.directory(args))
+			want, l, err := g.connect(ctx, &conn, &signed, g.directory(args))
 			if err != nil {
 				return err
 			}
@@ -150,6 +155,7 @@ an agent holds it.
 		},
 	}
 	conn.flags(cmd)
+	signed.flags(cmd)
 	out.flag(cmd, "text", "json")
 	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Minute, "how long to go on before giving up on what is not done")
 	return cmd

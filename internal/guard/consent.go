@@ -100,7 +100,7 @@ func (in Input) consents(p *plan.Plan) {
 // approve lets go ahead what an approval contains.
 func (in Input) approve(a *fleet.Approval, asking []*plan.Change, short map[*plan.Change]string) {
 	by := in.Approvers.Of[a.Name]
-	whole := cmp.Or(ended(a, in.Now), in.counts(by))
+	whole := Standing(a, in)
 	var within []*plan.Change
 	changed, machines := map[state.ID]bool{}, map[string]bool{}
 	count := func(id state.ID) {

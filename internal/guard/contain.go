@@ -71,6 +71,11 @@ func ended(a *fleet.Approval, now time.Time) string {
 	return ""
 }
 
+// Standing says why an approval of the fleet opens nothing as things are, whatever it is for, or "".
+func Standing(a *fleet.Approval, in Input) string {
+	return cmp.Or(ended(a, in.Now), in.counts(in.Approvers.Of[a.Name]))
+}
+
 // counts says why an approval does not count, whatever it is for, or "".
 func (in Input) counts(by Approver) string {
 	asserted := !in.Approvers.Keys
