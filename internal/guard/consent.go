@@ -135,9 +135,9 @@ func (in Input) approve(a *fleet.Approval, asking []*plan.Change, short map[*pla
 	}
 	switch {
 	case len(changed) > a.Changes:
-		whole = fmt.Sprintf("it is for %d changes, and with this there would be %d", a.Changes, len(changed))
+		whole = fmt.Sprintf("it is for %s, and with this there would be %d", plural(a.Changes, "change"), len(changed))
 	case a.Machines > 0 && len(machines) > a.Machines:
-		whole = fmt.Sprintf("it is for %d machines, and with this there would be %d", a.Machines, len(machines))
+		whole = fmt.Sprintf("it is for %s, and with this there would be %d", plural(a.Machines, "machine"), len(machines))
 	}
 	until, _ := time.Parse(time.RFC3339, a.Until)
 	for _, c := range within {
@@ -147,6 +147,13 @@ func (in Input) approve(a *fleet.Approval, asking []*plan.Change, short map[*pla
 		}
 		in.agree(c, plan.Consent{Approval: a.Name, By: by.Name, Verified: by.Verified, Commit: by.Commit, Until: until})
 	}
+}
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
 }
 
 // Spending names what has been done by an approval, of which there may be another with its name later.

@@ -114,7 +114,7 @@ func TestApprovalsContain(t *testing.T) {
 			if c.why != "" {
 				require.Len(t, got.Held, 1)
 				require.Contains(t, got.Held[0].Why, c.why)
-				require.Contains(t, got.Held[0].Until, "or an approval for machine/gpu-001 up to "+got.Impact.String())
+				require.Contains(t, got.Held[0].Until, `or an approval for it contains it, with impact: "`+got.Impact.String())
 				require.Equal(t, plan.Held, got.Status)
 				require.Nil(t, got.Consent)
 				return
@@ -182,7 +182,7 @@ func TestApprovalsCount(t *testing.T) {
 	}
 	machines.Fleet.Machines["gpu-002"] = &fleet.Machine{Meta: fleet.Meta{Name: "gpu-002"}}
 	require.Empty(t, held(leave("gpu-001"), machines))
-	require.Contains(t, held(leave("gpu-001", "gpu-002"), machines), "it is for 1 machines, and with this there would be 2")
+	require.Contains(t, held(leave("gpu-001", "gpu-002"), machines), "it is for 1 machine, and with this there would be 2")
 }
 
 // Deletions beyond the quota need an approval that says so, and stay in the quota's hands else.
@@ -198,7 +198,7 @@ func TestApprovalsOfDeletions(t *testing.T) {
 	p := gone()
 	Apply(&p, approved().policy(quota))
 	require.Contains(t, p.Changes[0].Held[0].Why, "it is not for deletions beyond the quota")
-	require.Contains(t, p.Changes[0].Held[0].Until, "with deletions: true contains it")
+	require.Contains(t, p.Changes[0].Held[0].Until, `with impact: "none", deletions: true`)
 	p = gone()
 	Apply(&p, approved(func(a *fleet.Approval) { a.Deletions = true }).policy(quota))
 	for _, c := range p.Changes {

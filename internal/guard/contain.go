@@ -170,20 +170,15 @@ func (in Input) files(c *plan.Change) []string {
 }
 
 // explain says of a change that nobody agreed to what would let it go ahead. Short is why the first approval
-// that is for it does not do.
+// that is for it does not do. Changes that wait for the same say the same, so that they are told together.
 func (in Input) explain(c *plan.Change, short string) {
-	what := c.ID.String()
-	if kind, _, _ := strings.Cut(c.Entity, "/"); slices.Contains([]string{"tenant", "cluster", "pool", "machine", "segment"}, kind) {
-		what = c.Entity
-	}
-	how := fmt.Sprintf(", or an approval for %s up to %s", what, c.Impact)
+	how := fmt.Sprintf(", or an approval for it contains it, with impact: %q", c.Impact)
 	if onlyDrift(c) {
-		how += " with drift: true"
+		how += ", drift: true"
 	}
 	if isHeldBy(c, "deletion-quota") {
-		how += " with deletions: true"
+		how += ", deletions: true"
 	}
-	how += " contains it"
 	for n, w := range fleet.All(in.Fleet.Policy.Windows) {
 		if in.opens(w, c) {
 			how += fmt.Sprintf(", or window %s is open (%s)", n, hours(w))
