@@ -39,6 +39,10 @@ tenants, machines and networks, then which objects change and how, and who has t
 nothing is asked how it is, each impact is the greatest that there can be. A chart that is not at hand makes
 it incomplete: the objects of its stack are left out, and what the stack says otherwise is shown. The markdown
 form is one comment of a pull request, the github form annotations of its files; these two need --base.
+
+What waits for an approval says so, and what has one by whom. Whether an approver is verified is told with
+--allowed-signers or --openpgp-keyring, as the agent is given them; without, approvals count as asserted. With
+--base an approval of the branch counts as it would now, and no window is open.
 ` + exits("there is something to do or held (only with --exit-code)", exitInvalid, exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -117,7 +121,8 @@ func newApply(g *globals) *cobra.Command {
 		Short: "Make it so, once: for the first installation and for emergencies",
 		Long: `Apply does once what the agent does for ever: it observes, plans, holds what must be held, and
 applies the rest in order until nothing more can be done. It takes the agent's lease, and refuses if
-an agent holds it.
+an agent holds it. What needs an approval waits for one here too, by the same rules; name the keys that the agent
+has, so that no other approval counts.
 ` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
