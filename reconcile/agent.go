@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"millwright.dev/millwright/internal/diag"
+	"millwright.dev/millwright/internal/fleet"
+	"millwright.dev/millwright/internal/guard"
 	"millwright.dev/millwright/internal/report"
 	"millwright.dev/millwright/sources"
 )
@@ -29,6 +31,9 @@ type Agent struct {
 	Interval, Pause time.Duration
 	// Publish is told how things stand after every pass.
 	Publish func(report.Report)
+	// Approvers, if not nil, says who gave the approvals of a commit. It is asked at each look at the source,
+	// since keys come and go without a commit.
+	Approvers func(commit string, f *fleet.Fleet) guard.Approvers
 	// InForce, if not nil, is told what is in force from now on, before the first pass over it.
 	InForce func(Desired)
 	Log     *slog.Logger
@@ -130,6 +135,7 @@ func (a *Agent) take(ctx context.Context, l look) error {
 		return a.fallBack(ctx)
 	case a.inForce && l.snapshot.Commit.Hash == a.want.Source.Commit:
 		a.source.Error, a.source.Refused, a.source.Fetched = "", "", l.snapshot.FetchedAt
+		a.askApprovers()
 		return nil
 	case l.snapshot.Commit.Hash == a.source.Refused && !a.lacking:
 		a.source.Error, a.source.Fetched = a.refusal, l.snapshot.FetchedAt
@@ -161,8 +167,9 @@ func (a *Agent) adopt(ctx context.Context, s sources.Snapshot) error {
 	a.source.Commit, a.source.Subject, a.source.Fetched = s.Commit.Hash, s.Commit.Subject, s.FetchedAt
 	want.Source = a.source
 	a.want, a.inForce = want, true
+	a.askApprovers()
 	if a.InForce != nil {
-		a.InForce(want)
+		a.InForce(a.want)
 	}
 	signer := "nobody whose signature counts"
 	if s.Commit.Signer != nil {
@@ -170,6 +177,12 @@ func (a *Agent) adopt(ctx context.Context, s sources.Snapshot) error {
 	}
 	a.Log.Info("in force", "commit", s.Commit.Short(), "subject", s.Commit.Subject, "signer", signer)
 	return nil
+}
+
+func (a *Agent) askApprovers() {
+	if a.Approvers != nil {
+		a.want.Approvers = a.Approvers(a.want.Source.Commit, a.want.Fleet)
+	}
 }
 
 // fallBack puts the commit in force that was so before a restart. Without one, nothing is done.

@@ -134,11 +134,13 @@ func (r *Reconciler) settle(planned *plan.Change, c plan.Change, result target.R
 		planned.Hold(plan.Hold{By: "second-look", Why: result.Err.Error(), Until: "what is there is what the plan saw, or the fleet says what to do"})
 		return
 	case result.Err != nil:
+		r.spend(c)
 		planned.Status, planned.Note = plan.Failed, result.Err.Error()
 		r.Log.Warn("change failed", "id", c.ID.String(), "action", c.Action, "error", result.Err)
 		return
 	}
-	r.Log.Info("changed", "id", c.ID.String(), "action", c.Action, "step", c.Step, "causes", c.Causes, "by", culprit(c))
+	r.spend(c)
+	r.Log.Info("changed", "id", c.ID.String(), "action", c.Action, "step", c.Step, "causes", c.Causes, "by", culprit(c), "consent", consent(c))
 	if slices.Contains(c.Causes, plan.CauseDrift) && c.Action == plan.Update {
 		if r.corrected == nil {
 			r.corrected = map[state.ID][]time.Time{}

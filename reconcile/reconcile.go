@@ -26,6 +26,8 @@ type Desired struct {
 	Fleet  *fleet.Fleet
 	Set    state.Set
 	Source report.Source
+	// Approvers are who gave the fleet's approvals.
+	Approvers guard.Approvers
 }
 
 // Reconciler brings the targets to what a commit wants. Set the exported fields, then call Pass or
@@ -64,6 +66,7 @@ type Reconciler struct {
 	rest      map[state.Target]time.Time // until when targets that wore out our patience are left alone
 	busy      map[state.Target]bool
 	corrected map[state.ID][]time.Time
+	spent     map[string]map[state.ID]bool // what was changed by approvals, by guard.Spending
 	previous  *report.Report
 }
 
@@ -107,7 +110,8 @@ func (r *Reconciler) Look(ctx context.Context, d Desired) (plan.Plan, error) {
 	}
 	in.Previews = r.preview(ctx, in)
 	p := plan.Build(in)
-	guard.Apply(&p, guard.Input{Fleet: d.Fleet, World: r.world(d), Owned: len(in.Owned), Corrected: r.corrections})
+	guard.Apply(&p, guard.Input{Fleet: d.Fleet, World: r.world(d), Owned: len(in.Owned), Corrected: r.corrections,
+		Now: in.Now, Approvers: d.Approvers, Spent: r.spentOn})
 	r.notice(p)
 	return p, ctx.Err()
 }

@@ -27,6 +27,8 @@ type Git struct {
 	last     Snapshot
 	failing  time.Time // since when; zero while fetches succeed
 	failures int
+
+	brought bringings // by whom files came that somebody asked about
 }
 
 // Open checks the options and takes up what the cache directory holds, proving it object by object;

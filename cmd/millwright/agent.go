@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/floor"
+	"millwright.dev/millwright/internal/guard"
 	"millwright.dev/millwright/internal/inventory"
 	"millwright.dev/millwright/internal/report"
 	"millwright.dev/millwright/internal/state"
@@ -108,6 +110,10 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 		Recall:     git.At,
 		Compile:    compiler.compile,
 		Reconciler: l.reconciler, Interval: o.interval, Pause: o.pause, Log: log,
+		Approvers: func(commit string, f *fleet.Fleet) guard.Approvers {
+			h, err := git.History(commit)
+			return approvers(f, verifies(options.Signatures), h, err)
+		},
 		InForce: func(d reconcile.Desired) { store.SetFloor(floor.Of(d.Source.Commit, d.Fleet, d.Set)) },
 		Publish: func(r report.Report) {
 			store.SetReport(r)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"millwright.dev/millwright/internal/blast"
 	"millwright.dev/millwright/internal/diag"
@@ -25,6 +26,7 @@ import (
 // between is what of a fleet is compared: two revisions of its repository.
 type between struct {
 	dir, base, head string // head is empty for the directory as it lies there
+	signed          keys
 }
 
 // planBetween prints what one revision changes of another. It needs neither credentials nor a network.
@@ -90,6 +92,7 @@ func (g *globals) compare(ctx context.Context, b between) (blast.Comparison, err
 		return none, err
 	}
 
+	var given []blast.Given
 	result := blast.Comparison{Incomplete: []string{}, Entities: []blast.Entity{}, Changes: []plan.Change{},
 		Base: blast.Revision{Name: b.base, Commit: fork.Commit, Subject: base.Commit.Subject, Moved: fork.Moved(), Tip: fork.Base},
 		Head: blast.Revision{Name: cmp.Or(b.head, "the working directory"), Commit: name(head), Subject: head.Commit.Subject},
@@ -100,12 +103,16 @@ func (g *globals) compare(ctx context.Context, b between) (blast.Comparison, err
 		p := plan.Between(was.set, is.set, func(t state.Target) bool { return was.lacks(t) || is.lacks(t) })
 		hosts := state.ControlPlane
 		hosts.Name = is.fleet.Platform.Cluster
-		guard.Foresee(&p, guard.Input{Fleet: is.fleet, Owned: was.objects, World: gate.World{Hosts: hosts, Namespace: is.fleet.Platform.Metal3.Namespace}})
+		in := guard.Input{Fleet: is.fleet, Owned: was.objects, World: gate.World{Hosts: hosts, Namespace: is.fleet.Platform.Metal3.Namespace},
+			Now: time.Now(), Approvers: b.signed.approversIn(b.dir, head, is.fleet), Base: fork.Commit}
+		guard.Foresee(&p, in)
+		given = givenIn(in)
 		result.Radius, result.Entities = blast.Compute(was.fleet, is.fleet, p)
 		result.Changes = append(result.Changes, p.Changes...)
 		result.Incomplete = append(result.Incomplete, missing(was, is)...)
 	}
 	result.Approvals, err = approvals(b, fork.Commit, base, head)
+	result.Approvals.Given = given
 	return result, err
 }
 

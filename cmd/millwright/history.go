@@ -38,7 +38,7 @@ is told, too:
   millwright history --tenant acme --by jane -o csv=acme.csv
 
 Addresses are those of entities: machine/gpu-007, tenant/acme, cluster/acme/train, pool/acme/train/h100,
-segment/x, stack/x, class/x, image/x, site/x, profile/x, platform, policy. Objects that are rendered have
+segment/x, stack/x, class/x, image/x, site/x, profile/x, approval/x, platform, policy. Objects that are rendered have
 no history of their own; ` + "`millwright why`" + ` names the entity of each. Beside what was written, machines have
 the fields "pool" and "tenant", segments "tenant", pools "machines", tenants "hosts" and "gpus", which count
 what a tenant has to use. A list of plain values changes as one.

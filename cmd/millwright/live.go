@@ -24,6 +24,7 @@ func newPlan(g *globals) *cobra.Command {
 		conn     connection
 		exitCode bool
 		b        between
+		signed   keys
 	)
 	cmd := &cobra.Command{
 		Use:   "plan [directory]",
@@ -38,17 +39,22 @@ tenants, machines and networks, then which objects change and how, and who has t
 nothing is asked how it is, each impact is the greatest that there can be. A chart that is not at hand makes
 it incomplete: the objects of its stack are left out, and what the stack says otherwise is shown. The markdown
 form is one comment of a pull request, the github form annotations of its files; these two need --base.
+
+What waits for an approval says so, and what has one by whom. Whether an approver is verified is told with
+--allowed-signers or --openpgp-keyring, as the agent is given them; without, approvals count as asserted. With
+--base an approval of the branch counts as it would now, and no window is open.
 ` + exits("there is something to do or held (only with --exit-code)", exitInvalid, exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			if b.dir = g.directory(args); b.base != "" {
+				b.signed = signed
 				return g.planBetween(ctx, b, &out, exitCode)
 			}
 			if b.head != "" || out.has("markdown", "github") {
 				return errors.New("--head and the forms markdown and github are for comparing commits: say with --base what to compare with")
 			}
-			want, l, err := g.connect(ctx, &conn, b.dir)
+			want, l, err := g.connect(ctx, &conn, &signed, b.dir)
 			if err != nil {
 				return err
 			}
@@ -75,6 +81,7 @@ form is one comment of a pull request, the github form annotations of its files;
 		},
 	}
 	conn.flags(cmd)
+	signed.flags(cmd)
 	out.flag(cmd, "text", "json", "markdown", "github")
 	cmd.Flags().StringVar(&b.base, "base", "", "compare with this revision instead of what is there: a branch, tag or commit, like origin/main")
 	cmd.Flags().StringVar(&b.head, "head", "", "with --base: the revision to compare, instead of the directory as it lies there")
@@ -83,11 +90,12 @@ form is one comment of a pull request, the github form annotations of its files;
 }
 
 // connect compiles the fleet in a directory and prepares to look at its targets and change them.
-func (g *globals) connect(ctx context.Context, conn *connection, dir string) (reconcile.Desired, *live, error) {
-	want, _, err := g.compileDirectory(ctx, dir, true)
+func (g *globals) connect(ctx context.Context, conn *connection, signed *keys, dir string) (reconcile.Desired, *live, error) {
+	want, snapshot, err := g.compileDirectory(ctx, dir, true)
 	if err != nil {
 		return want, nil, err
 	}
+	want.Approvers = signed.approversIn(dir, snapshot, want.Fleet)
 	l, err := conn.open(quiet())
 	return want, l, err
 }
@@ -106,18 +114,20 @@ func newApply(g *globals) *cobra.Command {
 		out     outputs
 		conn    connection
 		timeout time.Duration
+		signed  keys
 	)
 	cmd := &cobra.Command{
 		Use:   "apply [directory]",
 		Short: "Make it so, once: for the first installation and for emergencies",
 		Long: `Apply does once what the agent does for ever: it observes, plans, holds what must be held, and
 applies the rest in order until nothing more can be done. It takes the agent's lease, and refuses if
-an agent holds it.
+an agent holds it. What needs an approval waits for one here too, by the same rules; name the keys that the agent
+has, so that no other approval counts.
 ` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			want, l, err := g.connect(ctx, &conn, g.directory(args))
+			want, l, err := g.connect(ctx, &conn, &signed, g.directory(args))
 			if err != nil {
 				return err
 			}
@@ -150,6 +160,7 @@ an agent holds it.
 		},
 	}
 	conn.flags(cmd)
+	signed.flags(cmd)
 	out.flag(cmd, "text", "json")
 	cmd.Flags().DurationVar(&timeout, "timeout", 30*time.Minute, "how long to go on before giving up on what is not done")
 	return cmd

@@ -118,6 +118,9 @@ func mustOwn(f *fleet.Fleet, below, file string) []owners.Must {
 	if at := f.PosOf("policy"); at.IsValid() {
 		must = append(must, owners.Must{File: path.Join(below, at.File), What: "the policy", Governance: true})
 	}
+	for name := range fleet.All(f.Approvals) {
+		must = append(must, owners.Must{File: path.Join(below, f.PosOf("approval/"+name).File), What: "the file of approval " + name, Governance: true})
+	}
 	for name := range fleet.All(f.Tenants) {
 		must = append(must, owners.Must{File: path.Join(below, f.PosOf("tenant/"+name).File), What: "the file of tenant " + name})
 	}

@@ -20,6 +20,7 @@ func entities(f *fleet.Fleet) map[string]any {
 	if f.Policy != nil {
 		all["policy"] = f.Policy
 	}
+	add(all, "approval", f.Approvals)
 	add(all, "class", f.Classes)
 	add(all, "image", f.Images)
 	add(all, "machine", f.Machines)

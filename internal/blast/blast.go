@@ -129,7 +129,7 @@ type Comparison struct {
 	Entities   []Entity `json:"entities"`
 	// Changes are the plan between the two, without what is the same in both.
 	Changes []plan.Change `json:"changes"`
-	// Approvals are who has to agree, as CODEOWNERS says.
+	// Approvals are who has to agree, as CODEOWNERS says, and who has, by approvals of the fleet.
 	Approvals Approvals `json:"approvals"`
 }
 
@@ -152,6 +152,20 @@ type Approvals struct {
 	Needs []Approval `json:"needs"`
 	// Unowned are the changed files that nobody owns. Files are named from the top of the repository.
 	Unowned []string `json:"unowned,omitempty"`
+	// Given are the approvals that the head has. Which change needs one, and has it, stands with the change.
+	Given []Given `json:"given,omitempty"`
+}
+
+// Given is an approval that is a file of the fleet.
+type Given struct {
+	Name     string `json:"name"`
+	By       string `json:"by,omitempty"` // who gave it, as far as that is known
+	Verified bool   `json:"verified,omitempty"`
+	// Standing says why it opens nothing as things are, such as that it has ended; empty if it counts.
+	Standing string `json:"standing,omitempty"`
+	Until    string `json:"until"`
+	Reason   string `json:"reason"`
+	Ticket   string `json:"ticket,omitempty"`
 }
 
 // Approval is one agreement that is needed, and for which files.

@@ -11,7 +11,7 @@ import (
 )
 
 // order is how entities follow one another: who is affected first.
-var order = []string{"tenant", "machine", "segment", "stack", "class", "image", "site", "profile", "platform", "policy"}
+var order = []string{"tenant", "machine", "segment", "stack", "class", "image", "site", "profile", "platform", "policy", "approval"}
 
 // entities are all that was changed, or whose objects are, those that people ask for first.
 func (c *computation) entities() []Entity {
@@ -119,6 +119,7 @@ func differing(base, head *fleet.Fleet) map[string][2]any {
 	pairs(all, "image", base.Images, head.Images)
 	pairs(all, "site", base.Sites, head.Sites)
 	pairs(all, "profile", base.Profiles, head.Profiles)
+	pairs(all, "approval", base.Approvals, head.Approvals)
 	return all
 }
 

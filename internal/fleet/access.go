@@ -251,6 +251,26 @@ func (f *Fleet) PosOf(entity string) diag.Pos {
 	return f.source.homes[entity].pos
 }
 
+// FilesOf are the files of the repository that an entity is computed from, sorted, from the fleet's root; none if the
+// fleet does not have it, or was not loaded from files.
+func (f *Fleet) FilesOf(entity string) []string {
+	if f.source == nil || f.source.homes[entity].instance == nil {
+		return nil
+	}
+	in := f.source.homes[entity].instance
+	var files []string
+	for _, file := range in.Files {
+		files = append(files, file.Name)
+	}
+	for _, imported := range in.Imports {
+		for _, file := range imported {
+			files = append(files, file.Name)
+		}
+	}
+	slices.Sort(files)
+	return files
+}
+
 // Entities are the addresses of everything that was written, sorted.
 func (f *Fleet) Entities() []string {
 	if f.source == nil {

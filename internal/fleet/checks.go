@@ -50,6 +50,7 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS, known *register) diag.List
 	c.pools()
 	c.platform()
 	c.portGUIDs()
+	c.approvals()
 	c.found = append(c.found, known.plans(f)...)
 	return c.list(ctx)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // kinds are the top-level fields of a fleet's files and the definitions that close them; the first
-// eight are maps by name, of the others there is one each.
+// nine are maps by name, of the others there is one each.
 var kinds = []kind{
 	{"class", "#Classes", true},
 	{"image", "#Images", true},
@@ -23,6 +23,7 @@ var kinds = []kind{
 	{"stack", "#Stacks", true},
 	{"tenant", "#Tenants", true},
 	{"profile", "#Profiles", true},
+	{"approval", "#Approvals", true},
 	{"allocation", "#Allocation", false},
 	{"platform", "#Platform", false},
 	{"policy", "#Policy", false},
@@ -84,6 +85,7 @@ func compile(in *instance, limits Limits) compiled {
 	}
 	ev := &evaluation{in: in, files: files, imports: importPositions(files), value: v, budget: budget{nodes: limits.Nodes, bytes: limits.Bytes}}
 	ev.topLevel(v)
+	ev.approvals()
 	if err := v.Validate(validation...); err != nil {
 		ev.explain(v, err)
 	}

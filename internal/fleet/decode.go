@@ -74,6 +74,8 @@ func decode(e entity) (typed, error) {
 		}
 	case "profile":
 		t.value, err = into(e.JSON, &Profile{Meta: meta})
+	case "approval":
+		t.value, err = into(e.JSON, &Approval{Meta: meta})
 	case "platform":
 		p := &Platform{Meta: meta}
 		t.value, err = into(e.JSON, p)

@@ -57,4 +57,9 @@
 //	MW283  a direct partition without a key, or with one outside of its UFM's range
 //	MW284  a partition key given twice
 //	MW285  a machine whose InfiniBand ports cannot join its partition
+//	MW370  an approval that is not written out in one file
+//	MW371  an approval whose times are none, or that ends before it begins
+//	MW372  an approval or a window that is for nothing in the fleet (a warning)
+//	MW373  an approval for more machines than changes
+//	MW374  a change window in a zone that is not known
 package fleet

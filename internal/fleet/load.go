@@ -240,8 +240,8 @@ func assemble(l *Loader, instances []*instance, results []*result) (*Fleet, diag
 	f := &Fleet{
 		Sites: map[string]*Site{}, Classes: map[string]*Class{}, Images: map[string]*Image{}, Machines: make(map[string]*Machine, count["machine"]),
 		Segments: make(map[string]*Segment, count["segment"]), Stacks: map[string]*Stack{}, Tenants: make(map[string]*Tenant, count["tenant"]),
-		Profiles: map[string]*Profile{},
-		source:   &source{loader: l, homes: make(map[string]home, count["machine"]+count["segment"]+count["tenant"])},
+		Profiles: map[string]*Profile{}, Approvals: map[string]*Approval{},
+		source: &source{loader: l, homes: make(map[string]home, count["machine"]+count["segment"]+count["tenant"])},
 	}
 	var list diag.List
 	shared := map[string][]string{} // further directories that yield an entity of the same place
@@ -293,6 +293,8 @@ func (f *Fleet) add(e typed) {
 		f.Tenants[e.Name] = v
 	case *Profile:
 		f.Profiles[e.Name] = v
+	case *Approval:
+		f.Approvals[e.Name] = v
 	case *Platform:
 		f.Platform = v
 	case *Policy:

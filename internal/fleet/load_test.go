@@ -86,7 +86,7 @@ func TestTypesKnowTheSchema(t *testing.T) {
 	types := map[string]reflect.Type{
 		"class": reflect.TypeFor[Class](), "image": reflect.TypeFor[Image](), "machine": reflect.TypeFor[Machine](),
 		"segment": reflect.TypeFor[Segment](), "site": reflect.TypeFor[Site](), "stack": reflect.TypeFor[Stack](),
-		"tenant": reflect.TypeFor[Tenant](), "platform": reflect.TypeFor[Platform](), "profile": reflect.TypeFor[Profile](), "policy": reflect.TypeFor[Policy](),
+		"tenant": reflect.TypeFor[Tenant](), "platform": reflect.TypeFor[Platform](), "profile": reflect.TypeFor[Profile](), "approval": reflect.TypeFor[Approval](), "policy": reflect.TypeFor[Policy](),
 	}
 	for _, k := range kinds {
 		if k.name == "allocation" {

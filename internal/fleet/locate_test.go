@@ -54,6 +54,9 @@ func entities(f *Fleet) map[string]any {
 	for n, x := range f.Stacks {
 		out["stack/"+n] = x
 	}
+	for n, x := range f.Approvals {
+		out["approval/"+n] = x
+	}
 	for n, x := range f.Profiles {
 		out["profile/"+n] = x
 	}

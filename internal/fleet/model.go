@@ -20,6 +20,8 @@ type Fleet struct {
 	Tenants  map[string]*Tenant
 	// Profiles are the fleet's own, beside those that are built in; see Fleet.Profile.
 	Profiles map[string]*Profile
+	// Approvals change nothing of what is wanted, only what of it may be done.
+	Approvals map[string]*Approval
 	// Allocation says which machines serve which pool; empty where no allocation file is.
 	Allocation Allocation
 
@@ -29,7 +31,7 @@ type Fleet struct {
 }
 
 // Shared is everything that any other thing in the fleet may be made of, which is all but machines,
-// tenants and the allocation. What a load made again without need is the same pointer as before.
+// tenants, approvals and the allocation. What a load made again without need is the same pointer as before.
 func (f *Fleet) Shared() []any {
 	all := []any{f.Platform, f.Policy}
 	all = appendAll(all, f.Sites)

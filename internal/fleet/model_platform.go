@@ -100,6 +100,8 @@ type Policy struct {
 	ObserveOnly map[string]ObserveOnly `json:"observeOnly"` // by kind
 	Adopt       []string               `json:"adopt"`       // object addresses
 	Protect     []string               `json:"protect"`     // object addresses
+	Approvals   ApprovalPolicy         `json:"approvals"`
+	Windows     map[string]Window      `json:"windows"` // by name
 }
 
 // DeletionPolicy holds all deletions of a commit that exceeds either limit.

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever a fleet has beside machines, tenants and the allocation is shared: a kind that was forgotten
+// Whatever a fleet has beside machines, tenants, approvals and the allocation is shared: a kind that was forgotten
 // there would be rendered stale.
 func TestSharedForgetsNoKind(t *testing.T) {
 	f := &Fleet{Platform: &Platform{}, Policy: &Policy{}}
@@ -16,7 +16,7 @@ func TestSharedForgetsNoKind(t *testing.T) {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		switch {
-		case !field.IsExported(), field.Name == "Machines", field.Name == "Tenants", field.Name == "Allocation":
+		case !field.IsExported(), field.Name == "Machines", field.Name == "Tenants", field.Name == "Approvals", field.Name == "Allocation":
 			continue
 		case field.Type.Kind() == reflect.Map:
 			m := reflect.MakeMap(field.Type)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/gate"
@@ -23,6 +24,17 @@ type Input struct {
 	Owned int
 	// Corrected says how often we have lately put an object right that somebody then changed back.
 	Corrected func(state.ID) int
+	// Now is when windows and approvals are looked at.
+	Now time.Time
+	// Approvers are who gave the fleet's approvals.
+	Approvers Approvers
+	// Spent are the objects that were changed by an approval already, by its [Spending]; nil: none is known.
+	Spent func(spending string) []state.ID
+	// Base is the commit that a plan between two begins from, empty for a plan of what is there.
+	Base string
+
+	before   map[state.ID]plan.Status // of what is held for want of an approval
+	foreseen bool                     // nobody knows when it will be done, so that no window is open
 }
 
 // FightLimit is how many corrections that did not last make a fight, which we leave.
@@ -33,6 +45,7 @@ const FightLimit = 3
 func Apply(p *plan.Plan, in Input) {
 	in.World.Demands, in.World.Fabric = demands(in.Fleet), Fabric(in.Fleet)
 	in.World = in.World.Indexed()
+	in.before = map[state.ID]plan.Status{}
 	each(p, in.isolation)
 	each(p, in.observeOnly)
 	each(p, in.protect)
@@ -41,19 +54,26 @@ func Apply(p *plan.Plan, in Input) {
 	each(p, in.drift)
 	each(p, in.fight)
 	in.deletionQuota(p)
+	each(p, in.planned)
+	in.consents(p)
 	in.rings(p)
 	in.resets(p)
 	in.reboots(p)
 }
 
 // Foresee holds of a plan between two commits what the agent would hold of it whatever it finds: what is only
-// observed, protected or under maintenance, and more deletions than may be at once. Of the world it takes no
+// observed, protected or under maintenance, more deletions than may be at once, and what needs an approval that
+// the later commit does not have. Of the world it takes no
 // more than where hosts lie; Owned is how many objects the earlier commit wants.
 func Foresee(p *plan.Plan, in Input) {
+	in.before, in.foreseen = map[state.ID]plan.Status{}, true
+	in.World.Fabric = Fabric(in.Fleet)
 	each(p, in.observeOnly)
 	each(p, in.protect)
 	each(p, in.lifecycle)
 	in.deletionQuota(p)
+	each(p, in.planned)
+	in.consents(p)
 }
 
 // each runs a guard over the changes that would do something.
@@ -144,16 +164,16 @@ func (in Input) lifecycle(c *plan.Change) {
 
 // drift corrects what is harmless and leaves the rest for a person, unless policy says otherwise.
 func (in Input) drift(c *plan.Change) {
-	if !slices.Equal(c.Causes, []plan.Cause{plan.CauseDrift}) {
+	if !onlyDrift(c) {
 		return
 	}
 	say, said := in.Fleet.Policy.Drift[Kind(c.ID)]
 	switch {
 	case said && say == "correct", !said && c.Impact == kinds.None:
 	case said:
-		c.Hold(plan.Hold{By: "drift-policy", Why: "policy says to report drift of " + Kind(c.ID), Until: "policy says to correct it, or the drift is undone"})
+		in.ask(c, plan.Hold{By: "drift-policy", Why: "policy says to report drift of " + Kind(c.ID), Until: "policy says to correct it, or the drift is undone"})
 	default:
-		c.Hold(plan.Hold{By: "drift-policy", Why: fmt.Sprintf("to correct it costs: %s", c.Impact),
+		in.ask(c, plan.Hold{By: "drift-policy", Why: fmt.Sprintf("to correct it costs: %s", c.Impact),
 			Until: "policy says to correct " + Kind(c.ID) + ", or the drift is undone"})
 	}
 }
@@ -190,7 +210,7 @@ func (in Input) deletionQuota(p *plan.Plan) {
 		return
 	}
 	for _, c := range goes {
-		c.Hold(plan.Hold{By: "deletion-quota",
+		in.ask(c, plan.Hold{By: "deletion-quota",
 			Why:   fmt.Sprintf("%d objects would be deleted, of %d; allowed are %d and %d %%", all, in.Owned, quota.Max, quota.Percent),
 			Until: "policy allows more deletions, or the fleet keeps more"})
 	}

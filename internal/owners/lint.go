@@ -21,7 +21,7 @@ type Must struct {
 //
 //	MW360  a tenant whose file nobody owns
 //	MW361  a line that others, further down, leave nothing to
-//	MW362  the policy, or CODEOWNERS itself, that nobody owns
+//	MW362  the policy, an approval, or CODEOWNERS itself, that nobody owns
 //	MW363  a line that matches no file (a warning)
 //	MW364  a line that cannot be read, so that forges pass over it
 func Lint(f File, files []string, must []Must) diag.List {

@@ -94,7 +94,7 @@ type Field struct {
 
 // Hold is why a change does not happen yet.
 type Hold struct {
-	// By is the guard's name: isolation, protected, unmarked, deletion-quota, reboot-budget, reset,
+	// By is the guard's name: isolation, protected, unmarked, deletion-quota, approval, reboot-budget, reset,
 	// observe-only, floor, maintenance, drift-policy, fight, conflict, retire-first, replace, memory, cycle,
 	// ring, second-look.
 	By string `json:"by"`
@@ -120,6 +120,8 @@ type Change struct {
 	// Force: every field in conflict is one that we applied, so correcting it is ours to do.
 	Force bool   `json:"force,omitempty"`
 	Held  []Hold `json:"held,omitempty"`
+	// Consent is by whose leave it may be done, where it needs one and has it.
+	Consent *Consent `json:"consent,omitempty"`
 	// Waits names what must be applied and healthy, or gone, first; empty: the change is ready.
 	Waits []string `json:"waits,omitempty"`
 

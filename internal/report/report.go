@@ -59,8 +59,10 @@ type Item struct {
 	Causes  []plan.Cause `json:"causes,omitempty"`
 	Fields  []plan.Field `json:"fields,omitempty"`
 	Held    []plan.Hold  `json:"held,omitempty"`
-	Waits   []string     `json:"waits,omitempty"`
-	Note    string       `json:"note,omitempty"`
+	// Consent is by whose leave it is done, where it needs one.
+	Consent *plan.Consent `json:"consent,omitempty"`
+	Waits   []string      `json:"waits,omitempty"`
+	Note    string        `json:"note,omitempty"`
 }
 
 // Unreachable is a target that could not be observed.
@@ -94,7 +96,7 @@ func New(fleet string, p plan.Plan, lives map[state.Target]state.Live, source So
 			continue
 		}
 		item := Item{Address: c.ID.String(), Entity: c.Entity, Status: c.Status, Since: first(c.ID.String() + string(c.Status)),
-			Causes: c.Causes, Fields: c.Fields, Held: c.Held, Waits: c.Waits, Note: c.Note}
+			Causes: c.Causes, Fields: c.Fields, Held: c.Held, Consent: c.Consent, Waits: c.Waits, Note: c.Note}
 		if c.Action != plan.Nothing {
 			item.Action, item.Impact = c.Action, c.Impact.String()
 		}

@@ -74,7 +74,7 @@ func markdown(c blast.Comparison) string {
 	drop(out.lines("| Segment | What |\n|---|---|\n", "\n", len(segments), func(i int) string {
 		return fmt.Sprintf("| %s | %s |\n", code(segments[i].Name), code(sentence(segmentLine(segments[i]))))
 	}), "segment")
-	approvals := approvalLines(c.Approvals)
+	approvals := append(approvalLines(c.Approvals), consentLines(c)...)
 	drop(out.lines("**Approvals**\n\n", "\n", len(approvals), func(i int) string {
 		return "- " + code(sentence(approvals[i])) + "\n"
 	}), "line about approval")

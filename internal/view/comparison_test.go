@@ -66,11 +66,20 @@ func aComparison(t *testing.T) blast.Comparison {
 			{Owners: []string{"@example/acme", "ann@example.com"}, Count: 1, Files: []string{"tenants/acme.cue"}},
 			{Section: "Hardware", Owners: []string{"@example/dc", "@bob"}, Count: 2, Files: []string{"machines/a.cue", "machines/b.cue", "machines/c.cue", "machines/d.cue"}},
 			{Section: "Eyes", Optional: true, Owners: []string{"@example/sec"}, Count: 1, Files: []string{"policy.cue"}},
+		}, Given: []blast.Given{
+			{Name: "cap-17", By: "olga@example.com", Verified: true, Until: "2026-12-01T00:00:00Z", Reason: "settings agreed with acme"},
+			{Name: "cap-9", By: "bob@example.com", Standing: "it ended at 2026-10-01T00:00:00Z", Until: "2026-10-01T00:00:00Z", Reason: "settings agreed with acme"},
 		}},
 	}
 	for _, name := range []string{"gpu-007", "gpu-008", "gpu-009"} {
 		c.Entities = append(c.Entities, blast.Entity{Name: "machine/" + name, Pos: diag.Pos{File: "machines/b.cue", Line: 2}, Change: blast.Affected, Objects: 1, Impact: kinds.Reboot})
 		c.Changes = append(c.Changes, of("redfish/"+name+"/bios", "machine/"+name, plan.Update, kinds.Reboot, plan.Field{Name: "Attributes.SysProfile", Old: "Custom", New: "PerfOptimized"}))
+		switch last := &c.Changes[len(c.Changes)-1]; name {
+		case "gpu-009":
+			last.Hold(plan.Hold{By: "approval", Why: "it costs: reboot, and policy wants that approved", Until: "an approval for it contains it"})
+		default:
+			last.Consent = &plan.Consent{Approval: "cap-17", By: "olga@example.com", Verified: true}
+		}
 	}
 	return c
 }
@@ -140,6 +149,9 @@ func withHostile(t *testing.T) blast.Comparison {
 	c.Entities[1].Name = "tenant/" + hostileText
 	c.Changes[0].Note = hostileText
 	c.Changes[0].ID.Name = hostileText
+	c.Changes[1].Consent = &plan.Consent{Approval: hostileText, By: hostileText}
+	c.Changes[1].Entity = "pool/" + hostileText
+	c.Approvals.Given[1] = blast.Given{Name: hostileText, By: hostileText, Standing: hostileText}
 	c.Approvals.Needs[0].Owners, c.Approvals.Needs[0].Files, c.Approvals.Unowned = []string{hostileText}, []string{hostileText}, []string{hostileText}
 	return c
 }

@@ -162,6 +162,9 @@ func entityBody(e blast.Entity, changes []plan.Change) string {
 				p.f("    %s: %s → %s\n", cut(clean(f.Name)), was, is)
 			}
 		}
+		if ch.Consent != nil {
+			p.f("    %s\n", sentence(ch.Consent.String()))
+		}
 		for _, h := range ch.Held {
 			p.f("    held by %s: %s\n", h.By, sentence(h.Why))
 		}
@@ -193,7 +196,7 @@ func groupTitle(g group) string {
 
 func approvalsText(p *printer, c blast.Comparison, s Style) {
 	p.f("\n%s\n", s.paint(strong, "approvals"))
-	for _, line := range approvalLines(c.Approvals) {
+	for _, line := range append(approvalLines(c.Approvals), consentLines(c)...) {
 		p.f("  %s\n", line)
 	}
 }

@@ -84,7 +84,7 @@ func planChange(p *printer, c plan.Change, s Style) {
 			return was + " → " + is + who(f)
 		})
 	}
-	explain(p, c.Held, c.Waits, c.Note, s)
+	explain(p, c.Held, c.Consent, c.Waits, c.Note, s)
 }
 
 // reason says why, where it is not simply that the fleet says so.
@@ -136,7 +136,10 @@ func masked(f plan.Field) (was, is string) {
 }
 
 // explain prints what keeps a change from happening, and what else there is to know.
-func explain(p *printer, held []plan.Hold, waits []string, note string, s Style) {
+func explain(p *printer, held []plan.Hold, consent *plan.Consent, waits []string, note string, s Style) {
+	if consent != nil {
+		p.f("      %s\n", sentence(consent.String()))
+	}
 	for _, h := range held {
 		p.f("      %s by %s: %s\n", s.paint(caution, "held"), h.By, sentence(h.Why))
 		if h.Until != "" {

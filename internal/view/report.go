@@ -138,7 +138,7 @@ func item(p *printer, i report.Item, s Style) {
 			return "want " + want + ", have " + have + attributed(f, i)
 		})
 	}
-	explain(p, i.Held, i.Waits, i.Note, s)
+	explain(p, i.Held, i.Consent, i.Waits, i.Note, s)
 }
 
 // attributed says who made a field drift; where the system does not tell, it says that.

@@ -98,7 +98,9 @@ func everything(t *testing.T) plan.Plan {
 		of("netris/dc1/tenant/acme", "tenant/acme", plan.Create, plan.Missing, by(plan.CauseDrift)),
 		of("redfish/cp-001/bios", "machine/cp-001", plan.Update, plan.Progressing, costs(kinds.Reboot), step(plan.Stage),
 			changed("Attributes.SysProfile", "Custom", "PerfOptimized")),
-		of("redfish/cp-002/bios", "machine/cp-002", plan.Update, plan.Progressing, costs(kinds.Reboot), step(plan.Reset)),
+		of("redfish/cp-002/bios", "machine/cp-002", plan.Update, plan.Progressing, costs(kinds.Reboot), step(plan.Reset), func(c *plan.Change) {
+			c.Consent = &plan.Consent{Approval: "cap-17", By: "olga@example.com", Verified: true, Commit: strings.Repeat("77aa55cc", 5), Until: now.Add(time.Hour)}
+		}),
 		of("redfish/cp-003/bios", "machine/cp-003", plan.Nothing, plan.Pending, note("was told to reset; waits for it to come back")),
 		of("redfish/gpu-003/bios", "machine/gpu-003", plan.Nothing, plan.Unknown, note("dial tcp 10.10.0.13:443: i/o timeout")),
 		of("redfish/gpu-004/bios", "machine/gpu-004", plan.Nothing, plan.Drifted, by(plan.CauseDrift), changed("Attributes.ProcCStates", "Enabled", "Disabled")),
@@ -142,7 +144,8 @@ func aReport() report.Report {
 		},
 		Items: []report.Item{
 			{Address: "kubernetes/acme.train/ConfigMap/training/limits", Status: plan.Drifted, Since: since, Action: plan.Update, Causes: []plan.Cause{plan.CauseDrift},
-				Fields: []plan.Field{{Name: "data.gpus", Old: "64", New: "32", Who: []state.Writer{{Name: "kubectl-edit", Time: since}}}}},
+				Consent: &plan.Consent{Window: "nights", Until: now.Add(time.Hour)},
+				Fields:  []plan.Field{{Name: "data.gpus", Old: "64", New: "32", Who: []state.Writer{{Name: "kubectl-edit", Time: since}}}}},
 			{Address: "netris/dc1/servercluster/globex-serve/server/gpu-003", Status: plan.Held, Since: since, Action: plan.Create,
 				Held: []plan.Hold{{By: "isolation", Why: "gpu-003 is still in acme's network", Until: "it has left acme-train and was wiped"}}},
 			{Address: "redfish/gpu-001/ntp", Status: plan.Drifted, Since: now.Add(-50 * time.Hour), Causes: []plan.Cause{plan.CauseDrift},
@@ -245,14 +248,15 @@ func TestHostileText(t *testing.T) {
 	evil := state.ID{Target: state.Target{System: state.Redfish, Name: hostile}, Kind: hostile, Name: hostile}
 	fields := []plan.Field{{Name: hostile, Old: hostile, New: map[string]any{hostile: hostile}, Who: []state.Writer{{Name: hostile}}}}
 	held := []plan.Hold{{By: hostile, Why: hostile, Until: hostile}}
+	consent := &plan.Consent{Approval: hostile, By: hostile}
 	pos := diag.Pos{File: hostile, Line: 1, Column: 1}
 	found := diag.List{{Code: "MW111", Summary: hostile, Hint: hostile, Pos: pos, Related: []diag.Related{{Pos: pos, Message: hostile}}},
 		{Code: "MW111", Summary: "x", Pos: diag.Pos{File: "f.cue", Line: 1, Column: 4}}}
 	files := fstest.MapFS{"f.cue": {Data: []byte(hostile + "\n")}}
-	p := plan.Plan{Commit: hostile, Changes: []plan.Change{{ID: evil, Entity: hostile, Action: plan.Update, Status: plan.Held, Fields: fields, Held: held, Waits: []string{hostile}, Note: hostile}}}
+	p := plan.Plan{Commit: hostile, Changes: []plan.Change{{ID: evil, Entity: hostile, Action: plan.Update, Status: plan.Held, Fields: fields, Held: held, Consent: consent, Waits: []string{hostile}, Note: hostile}}}
 	r := report.Report{Source: report.Source{Commit: hostile, Subject: hostile, Error: hostile, Refused: hostile}, Alarms: []string{hostile},
 		Unreachable: []report.Unreachable{{Target: hostile, Why: hostile}},
-		Items:       []report.Item{{Address: hostile, Entity: hostile, Status: plan.Drifted, Fields: fields, Held: held, Waits: []string{hostile}, Note: hostile}}}
+		Items:       []report.Item{{Address: hostile, Entity: hostile, Status: plan.Drifted, Fields: fields, Held: held, Consent: consent, Waits: []string{hostile}, Note: hostile}}}
 	y := Why{Address: hostile, Entity: "x", Leaves: []WhyLeaf{
 		{Path: hostile, Value: hostile, Origin: state.Origin{Entity: hostile, Field: hostile, Note: hostile}, Places: []Place{{Pos: pos}}},
 		{Path: "x", Value: hostile, Places: []Place{{Pos: diag.Pos{File: "f.cue", Line: 1}}}}}}

@@ -70,6 +70,12 @@ func TestGoldenPages(t *testing.T) {
 	golden(t, "metrics.txt", get(t, d, "/metrics").Body.String())
 }
 
+// By whose leave something is done stands with it.
+func TestConsentIsShown(t *testing.T) {
+	page := text(t, get(t, served(t, filled(t, 40)), "/o/redfish/gpu-0026/bios").Body.String())
+	require.Contains(t, page, "May be done: approved by olga@example.com (approval cap-17, verified)")
+}
+
 // TestEveryLinkLeadsSomewhere follows every link from the overview on. Pages hold nothing that a browser
 // would fetch from elsewhere, no script and no style of their own.
 func TestEveryLinkLeadsSomewhere(t *testing.T) {

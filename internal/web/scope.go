@@ -192,6 +192,7 @@ func reduced(i report.Item, f *scopedFloor) report.Item {
 			i.Fields[n].Origin = state.Origin{}
 		}
 	}
+	i.Consent = nil // it names people of the provider, and may be for others too
 	for n := range i.Held {
 		i.Held[n].Why, i.Held[n].Until = withheld, ""
 	}

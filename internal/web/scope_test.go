@@ -64,6 +64,7 @@ func shared(t *testing.T) *Store {
 		item.Address, item.Entity = rename.Replace(item.Address), rename.Replace(item.Entity)
 		item.Note, item.Waits = "it is "+canary+"'s", append(item.Waits, "netris/dc1/servercluster/"+canary+"-train/server/"+taken)
 		item.Held = append(item.Held, plan.Hold{By: "isolation", Why: taken + " is " + canary + "'s", Until: canary + " gives it up"})
+		item.Consent = &plan.Consent{Approval: canary + "-1", By: canary + "@example.com"}
 		item.Fields = append(item.Fields, plan.Field{Name: "labels", Old: canary, New: "acme", Who: []state.Writer{{Name: canary}}, Origin: state.Origin{Entity: "tenant/" + canary, Field: canary}})
 	}
 	r.Items = append(r.Items,

@@ -217,7 +217,8 @@ func worldReport(f *Floor) report.Report {
 			}
 		case 25:
 			add(report.Item{Address: "redfish/" + m.Name + "/bios", Entity: entity, Status: plan.Pending, Since: since, Action: plan.Update, Impact: "reboot", Causes: []plan.Cause{plan.CauseCommit}, Waits: []string{"its turn: of role worker in dc1 only 2 may be down at once"},
-				Fields: []plan.Field{{Name: "SriovGlobalEnable", Old: "Disabled", New: "Enabled", Origin: state.Origin{Entity: "class/h100-8x", Field: "bios.SriovGlobalEnable"}}}})
+				Consent: &plan.Consent{Approval: "cap-17", By: "olga@example.com", Verified: true, Commit: head, Until: noon.Add(time.Hour)},
+				Fields:  []plan.Field{{Name: "SriovGlobalEnable", Old: "Disabled", New: "Enabled", Origin: state.Origin{Entity: "class/h100-8x", Field: "bios.SriovGlobalEnable"}}}})
 		case 33:
 			if n%80 == 33 {
 				for _, kind := range []string{"bios", "ntp"} {
