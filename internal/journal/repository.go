@@ -63,6 +63,13 @@ func Create(dir, ref string) (*Repository, error) {
 	return &Repository{dir: dir, storage: storage}, nil
 }
 
+// reopen finds what another has put into the directory since.
+func (r *Repository) reopen() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.storage = storageIn(r.dir)
+}
+
 // Dir is where it lies.
 func (r *Repository) Dir() string { return r.dir }
 

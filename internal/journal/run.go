@@ -39,8 +39,8 @@ type Run struct {
 	// Lost: the process ended before it could write down what became of the changes. Those it did not know of
 	// have the result Unrecorded, and Observed says how they stood when the next process looked.
 	Lost bool `json:"lost,omitempty"`
-	// Follows is the commit that the journal ended with when it was lost with its disk, before it was ever pushed;
-	// empty where this run's commit has its predecessor as its parent.
+	// Follows is the commit that the journal ended with before it was lost with its disk, where nothing was ever
+	// pushed; empty where this run's commit has its predecessor as its parent.
 	Follows string `json:"follows,omitempty"`
 	// Changes are what was tried, sorted by address.
 	Changes []Change `json:"changes,omitempty"`
@@ -100,8 +100,8 @@ type Approval struct {
 	Asserted bool `json:"asserted,omitempty"`
 }
 
-// Field is one field of a change. Sensitive ones have no values here; one that is longer than 1,024 bytes of
-// JSON is its digest, as "sha256:… (5000 bytes)".
+// Field is one field of a change. Sensitive ones have no values here, nor has what is created: those follow from
+// the commit. A value of more than 1,024 bytes of JSON is its digest, as "sha256:… (5000 bytes)".
 type Field struct {
 	Path      string `json:"path"`
 	Old       any    `json:"old,omitempty"`
@@ -114,10 +114,11 @@ type Field struct {
 // Drift is an object that others changed, took away or put there, and that was left as it is; or one that they
 // have put right since.
 type Drift struct {
-	Address string      `json:"address"`
-	Entity  string      `json:"entity,omitempty"`
-	Status  plan.Status `json:"status"`
-	Fields  []Field     `json:"fields,omitempty"`
+	Address string `json:"address"`
+	Entity  string `json:"entity,omitempty"`
+	// Status is how it stands; empty where nobody wants it any more.
+	Status plan.Status `json:"status,omitempty"`
+	Fields []Field     `json:"fields,omitempty"`
 	// Held says by which guards, Ended that it was found before and is no more.
 	Held  []string `json:"held,omitempty"`
 	Ended bool     `json:"ended,omitempty"`
