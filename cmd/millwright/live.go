@@ -112,7 +112,7 @@ func newApply(g *globals) *cobra.Command {
 		Short: "Make it so, once: for the first installation and for emergencies",
 		Long: `Apply does once what the agent does for ever: it observes, plans, holds what must be held, and
 applies the rest in order until nothing more can be done. It takes the agent's lease, and refuses if
-an agent holds it.
+an agent holds it. What it did waits in the cluster for the next agent, which takes it into the journal.
 ` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -127,6 +127,9 @@ an agent holds it.
 				return err
 			}
 			defer release()
+			if l.reconciler.Journal, err = l.recorder(ctx, actor("apply")); err != nil {
+				return err
+			}
 			l.reconciler.Done, l.reconciler.Looked = g.progress, g.looks()
 			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()

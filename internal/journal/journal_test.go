@@ -31,7 +31,7 @@ func sample(n int) Run {
 		Source: Source{Commit: strings.Repeat("c", 40), Subject: "grow acme"}, Began: began, Ended: began.Add(3 * time.Second),
 		Changes: []Change{
 			{Address: "redfish/gpu-002/bios", Entity: "machine/gpu-002", Action: plan.Update, Step: plan.Reset, Impact: "reboot", Result: Pending, Time: began,
-				Approval: &Approval{Name: "night", By: "ada@example.com", Commit: strings.Repeat("d", 40)}},
+				Approval: &Approval{Name: "night", By: "ada@example.com", Verified: true, Commit: strings.Repeat("d", 40)}},
 			{Address: "netris/dc1/vpc/acme", Entity: "tenant/acme", Action: plan.Update, Causes: []plan.Cause{plan.CauseDrift}, Result: Failed, Error: "503\nRun: forged",
 				Fields: []Field{{Path: "name", Old: "x", New: "acme", Who: []state.Writer{{Name: "bob"}}}, {Path: "password", Sensitive: true}}, Milliseconds: 12},
 		},
@@ -85,7 +85,7 @@ func TestAppendAndRead(t *testing.T) {
 	require.Equal(t, "2026-12/02/000000020.json", last.Run.File())
 	require.Equal(t, entries[1].Commit, last.Parent)
 	require.Equal(t, "netris/dc1/vpc/acme", last.Run.Changes[0].Address, "sorted")
-	require.Equal(t, &Approval{Name: "night", By: "ada@example.com", Commit: strings.Repeat("d", 40)}, last.Run.Changes[1].Approval)
+	require.Equal(t, &Approval{Name: "night", By: "ada@example.com", Verified: true, Commit: strings.Repeat("d", 40)}, last.Run.Changes[1].Approval)
 	want, err := Encode(last.Run)
 	require.NoError(t, err)
 	again, err := Decode(want)

@@ -82,8 +82,14 @@ func (c Change) line() string {
 	if who := writers(c.Fields); who != "" {
 		s += ", drifted by " + who
 	}
-	if c.Approval != nil {
-		s += ", approved by " + c.Approval.By
+	switch a := c.Approval; {
+	case a == nil:
+	case a.Window != "":
+		s += ", in window " + a.Window
+	case a.Verified:
+		s += ", approved by " + a.By
+	default:
+		s += ", approved by " + a.By + " as it is said"
 	}
 	if c.Error != "" {
 		s += ": " + c.Error

@@ -33,8 +33,6 @@ type Pass struct {
 	Now    time.Time
 	// Changes are the whole plan's, Ready those that are carried out now.
 	Changes, Ready []plan.Change
-	// Approved says what allowed a change, for those that needed leave.
-	Approved map[state.ID]Approval
 	// Bound are the machines that were looked at and whose they are, as "namespace/name"; "" is nobody's.
 	Bound map[string]string
 }
@@ -144,11 +142,7 @@ func (r *Recorder) Begin(ctx context.Context, p Pass) error {
 		Drift: r.known.drifted(p), Bindings: r.known.bound(p),
 	}
 	for _, c := range p.Ready {
-		change := changeOf(c)
-		if a, ok := p.Approved[c.ID]; ok {
-			change.Approval = &a
-		}
-		run.Changes = append(run.Changes, change)
+		run.Changes = append(run.Changes, changeOf(c))
 	}
 	switch {
 	case len(run.Changes) > 0:

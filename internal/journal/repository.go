@@ -40,7 +40,7 @@ func storageIn(dir string) *filesystem.Storage {
 
 // Create opens the repository in a directory, and makes it where there is none yet. Its HEAD is the ref.
 func Create(dir, ref string) (*Repository, error) {
-	name, err := refName(ref)
+	name, err := RefName(ref)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +75,8 @@ func (r *Repository) Dir() string { return r.dir }
 
 const branches = "refs/heads/"
 
-// refName is the full name of a ref: of a branch, unless it says otherwise.
-func refName(ref string) (string, error) {
+// RefName is the full name of a ref: of a branch, unless it says otherwise.
+func RefName(ref string) (string, error) {
 	if !strings.HasPrefix(ref, "refs/") {
 		ref = branches + ref
 	}
@@ -88,7 +88,7 @@ func refName(ref string) (string, error) {
 
 // Tip is the commit that a ref points to; "" if there is no such ref yet.
 func (r *Repository) Tip(ref string) (string, error) {
-	name, err := refName(ref)
+	name, err := RefName(ref)
 	if err != nil {
 		return "", err
 	}
@@ -106,7 +106,7 @@ func (r *Repository) Tip(ref string) (string, error) {
 
 // setTip makes a ref point to a commit; "" removes the ref.
 func (r *Repository) setTip(ref, commit string) error {
-	name, err := refName(ref)
+	name, err := RefName(ref)
 	if err != nil {
 		return err
 	}

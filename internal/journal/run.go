@@ -90,14 +90,14 @@ type Change struct {
 	Observed plan.Status `json:"observed,omitempty"`
 }
 
-// Approval is the leave that a change was given in the fleet repository.
+// Approval is the leave that a change was given in the fleet repository: by an approval, or by a window of time.
 type Approval struct {
-	// Name is the approval's, By who gave it, Commit what brought it.
-	Name   string `json:"name"`
-	By     string `json:"by,omitempty"`
-	Commit string `json:"commit,omitempty"`
-	// Asserted: nobody whose signature counts signed that commit, so that By is only what it says.
-	Asserted bool `json:"asserted,omitempty"`
+	Name   string `json:"name,omitempty"`
+	Window string `json:"window,omitempty"`
+	// By is who gave it: who is proven to have signed Commit, which brought it, if Verified; else whom that names.
+	By       string `json:"by,omitempty"`
+	Verified bool   `json:"verified,omitempty"`
+	Commit   string `json:"commit,omitempty"`
 }
 
 // Field is one field of a change. Sensitive ones have no values here, nor has what is created: those follow from
