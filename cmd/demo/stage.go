@@ -18,6 +18,7 @@ type show struct {
 	dir, binary string
 	world       *world
 	repo        *repository
+	journal     *repository
 	agent       *agent
 }
 
@@ -44,11 +45,14 @@ func stage(ctx context.Context, dir, binary, example string) (_ *show, err error
 	if s.repo, err = newRepository(ctx, filepath.Join(dir, "fleet"), example); err != nil {
 		return nil, err
 	}
+	if s.journal, err = newJournal(ctx, filepath.Join(dir, "journal.git")); err != nil {
+		return nil, err
+	}
 	return s, s.startAgent()
 }
 
 func (s *show) startAgent() (err error) {
-	s.agent, err = startAgent(s.binary, s.world, s.repo.dir, s.dir)
+	s.agent, err = startAgent(s.binary, s.world, s.repo.dir, s.journal.dir, s.dir)
 	return err
 }
 

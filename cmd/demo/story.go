@@ -28,6 +28,7 @@ func (s *show) tell(ctx context.Context) error {
 		{"A live tenant is removed with git rm", s.remove},
 		{"A bad commit is pushed", s.badCommit},
 		{"Where does a value come from?", s.why},
+		{"What was done?", s.journalled},
 		{"What do people see?", s.dashboard},
 	} {
 		chapter(i+1, c.title)
@@ -351,9 +352,10 @@ Everything is still running. From another terminal:
   %[2]s status --state-dir %[3]s
   %[2]s plan %[4]s
   %[2]s why machine/gpu-001.bmc.address
+  git -C %[8]s log                # what the agent did
   kubectl --kubeconfig %[5]s get baremetalhosts -A     # if you have kubectl
   tail -f %[6]s
 
 Ctrl-C stops it all.
-`, s.repo.dir, s.binary, s.agent.state, reach, s.world.kubeconfig(), s.agent.log, dashboard)
+`, s.repo.dir, s.binary, s.agent.state, reach, s.world.kubeconfig(), s.agent.log, dashboard, s.journal.dir)
 }

@@ -19,7 +19,17 @@ import (
 	"millwright.dev/millwright/internal/state"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets the test binary be a process that is killed.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(storyDir); dir != "" {
+		if err := story(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
