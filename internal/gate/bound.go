@@ -9,7 +9,7 @@ import (
 func Bound(w World) map[string]string {
 	bound := map[string]string{}
 	for id, host := range w.Live[w.Hosts].Objects {
-		if id.Kind != "BareMetalHost.metal3.io" || id.Namespace != w.Namespace {
+		if id.Kind != "BareMetalHost.metal3.io" || id.Namespace != w.Namespace || id.Part != "" { // its parts have its name, too
 			continue
 		}
 		bound[id.Name] = ""
