@@ -167,7 +167,7 @@ func TestReplay(t *testing.T) {
 		if found.Err() == nil {
 			last = states{}
 			facts := facts(f)
-			for name, v := range entities(f) {
+			for name, v := range entitiesOf(f) {
 				last[name] = leaves(v, facts[name])
 			}
 		} else {
@@ -222,7 +222,7 @@ func TestOpen(t *testing.T) {
 	equal(t, indexed(r, t.TempDir()), after)
 	a, err := after.Ask(Query{Address: "tenant/tenant0000.displayName"})
 	require.NoError(t, err)
-	require.Equal(t, []Change{{"displayName", `"Tenant 0"`, `"Globex"`}}, a.Events[0].Changes)
+	require.Equal(t, []Change{{Path: "displayName", Old: `"Tenant 0"`, New: `"Globex"`}}, a.Events[0].Changes)
 	require.NotEqual(t, before.data.Commits[1], after.data.Commits[1])
 }
 

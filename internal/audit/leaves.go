@@ -11,8 +11,8 @@ import (
 	"millwright.dev/millwright/internal/state"
 )
 
-// entities are all that a fleet has, by address.
-func entities(f *fleet.Fleet) map[string]any {
+// entitiesOf are all that a fleet has, by address.
+func entitiesOf(f *fleet.Fleet) map[string]any {
 	all := make(map[string]any, len(f.Machines)+len(f.Segments)+len(f.Tenants))
 	if f.Platform != nil {
 		all["platform"] = f.Platform

@@ -121,7 +121,7 @@ func (w *walker) load(ctx context.Context, i int) (f *fleet.Fleet, why string, e
 
 // compare adds what a fleet changes of the state.
 func (w *walker) compare(i int, f *fleet.Fleet) {
-	all, facts := entities(f), facts(f)
+	all, facts := entitiesOf(f), facts(f)
 	now := make(map[string]known, len(all))
 	var steps []step
 	differs := func(name string, leaves []Leaf) {
