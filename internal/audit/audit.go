@@ -98,6 +98,7 @@ type step struct {
 type Index struct {
 	file, key string
 	data      contents
+	batch     int // commits that are compiled together
 }
 
 // contents are what is kept of an index.

@@ -223,20 +223,21 @@ func (x *Index) Last(origins []Origin) []*Event {
 // commit has no hash.
 func (x *Index) Draft(f *fleet.Fleet, entities ...string) *Index {
 	d := &Index{data: x.data}
-	all, follows, now := entitiesOf(f), facts(f), x.replay(len(x.data.Commits))
+	follows, now := facts(f), x.replay(len(x.data.Commits))
 	d.data.Commits = append(slices.Clip(d.data.Commits), Commit{})
 	d.data.Steps = slices.Clip(d.data.Steps)
-	whole := map[string]bool{}
+	there, asked := map[string][]Leaf{}, map[string]bool{}
 	for _, name := range entities {
 		entity, _ := written(name)
-		whole[entity] = true
+		asked[entity] = true
 	}
-	for _, name := range slices.Sorted(maps.Keys(whole)) {
-		var wanted []Leaf
-		if v, ok := all[name]; ok {
-			wanted = leaves(v, follows[name])
+	for k, v := range each(f) {
+		if name := k.String(); asked[name] {
+			there[name] = leaves(v, follows[k])
 		}
-		if changes := between(now[name], wanted); len(changes) > 0 {
+	}
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		if changes := between(now[name], there[name]); len(changes) > 0 {
 			d.data.Steps = append(d.data.Steps, step{Commit: len(x.data.Commits), Entity: name, Changes: changes})
 		}
 	}
