@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"millwright.dev/millwright/internal/journal"
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
@@ -31,22 +32,24 @@ func (r *Reconciler) at(p Point) {
 
 // apply sends changes that are ready, target by target at once, and writes down what became of them.
 // Results go into the plan, so that its report says what is so afterwards.
-func (r *Reconciler) apply(ctx context.Context, ready []plan.Change, p *plan.Plan, d Desired) (applied int, err error) {
+func (r *Reconciler) apply(ctx context.Context, ready []plan.Change, p *plan.Plan, d Desired) (applied int, outcomes []journal.Outcome, err error) {
 	byTarget := map[state.Target][]plan.Change{}
 	for _, c := range ready {
 		byTarget[c.ID.Target] = append(byTarget[c.ID.Target], c)
 	}
 	var (
 		wait sync.WaitGroup
-		mu   sync.Mutex // guards p, r.corrected, applied and errs
+		mu   sync.Mutex // guards p, r.corrected, applied, outcomes and errs
 		errs []error
 	)
 	for t, changes := range byTarget {
 		wait.Go(func() {
-			err := r.applyTo(ctx, t, changes, d, func(c plan.Change, result target.Result) {
+			err := r.applyTo(ctx, t, changes, d, func(c plan.Change, result target.Result, sent time.Time) {
 				mu.Lock()
 				defer mu.Unlock()
 				r.settle(p.Get(c.ID), c, result)
+				at := r.Now()
+				outcomes = append(outcomes, outcomeOf(c, result, at, at.Sub(sent)))
 				if result.Err == nil {
 					applied++
 				}
@@ -60,11 +63,11 @@ func (r *Reconciler) apply(ctx context.Context, ready []plan.Change, p *plan.Pla
 		})
 	}
 	wait.Wait()
-	return applied, errors.Join(errs...)
+	return applied, outcomes, errors.Join(errs...)
 }
 
 // applyTo applies changes to one target: intents first, then the requests, then the record.
-func (r *Reconciler) applyTo(ctx context.Context, t state.Target, changes []plan.Change, d Desired, done func(plan.Change, target.Result)) error {
+func (r *Reconciler) applyTo(ctx context.Context, t state.Target, changes []plan.Change, d Desired, done func(plan.Change, target.Result, time.Time)) error {
 	m := r.memory[t]
 	now := r.Now()
 	for _, c := range changes {
@@ -78,7 +81,7 @@ func (r *Reconciler) applyTo(ctx context.Context, t state.Target, changes []plan
 	writer, ok := r.open[t].(target.Writer)
 	if !ok {
 		for _, c := range changes {
-			done(c, target.Result{ID: c.ID, Err: errNoWriter(t)})
+			done(c, target.Result{ID: c.ID, Err: errNoWriter(t)}, now)
 		}
 		return nil
 	}
@@ -88,10 +91,11 @@ func (r *Reconciler) applyTo(ctx context.Context, t state.Target, changes []plan
 		byID[c.ID] = c
 	}
 	var results []target.Result
+	sent := r.Now()
 	for result := range writer.Apply(ctx, changes) {
 		r.at(AfterEffect)
 		results = append(results, result)
-		done(byID[result.ID], result)
+		done(byID[result.ID], result, sent)
 	}
 	r.at(BeforeRecord)
 	for _, result := range results {

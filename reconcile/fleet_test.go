@@ -16,6 +16,7 @@ import (
 
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/inventory"
+	"millwright.dev/millwright/internal/journal"
 	"millwright.dev/millwright/internal/report"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/target"
@@ -164,6 +165,7 @@ type run struct {
 	testing.TB
 	*world
 	kept    *kept
+	notes   *notes // of the journal; nil where none is kept
 	process *process
 	r       *Reconciler
 }
@@ -193,6 +195,11 @@ func (x *run) start() {
 			return connection{p, t}, nil
 		},
 		Memory: store{p, x.kept}, Version: "v1", Now: x.time, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Settle: 30 * time.Second,
+	}
+	if x.notes != nil {
+		recorder, err := journal.NewRecorder(context.Background(), processNotes{p, x.notes}, "agent", "v1")
+		require.NoError(x, err)
+		x.r.Journal = recorder
 	}
 }
 

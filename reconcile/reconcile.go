@@ -6,6 +6,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -38,6 +39,8 @@ type Reconciler struct {
 	Open func(context.Context, state.Target, *fleet.Fleet) (target.Reader, error)
 	// Memory is what we own and what we were about to do, kept across restarts.
 	Memory inventory.Store
+	// Journal, if not nil, keeps what was done.
+	Journal Journal
 	// Version of Millwright, to tell an upgrade's changes from a commit's.
 	Version string
 	Now     func() time.Time
@@ -89,8 +92,12 @@ func (r *Reconciler) Pass(ctx context.Context, d Desired) (Outcome, error) {
 	if err := r.remember(ctx, p, d); err != nil {
 		return Outcome{}, err
 	}
-	applied, err := r.apply(ctx, p.Ready(), &p, d)
-	if err != nil {
+	ready := p.Ready()
+	if err := r.begin(ctx, p, ready, d); err != nil {
+		return Outcome{}, err
+	}
+	applied, outcomes, err := r.apply(ctx, ready, &p, d)
+	if err := errors.Join(err, r.end(ctx, outcomes)); err != nil {
 		return Outcome{}, err
 	}
 	return r.outcome(p, d, applied), nil

@@ -28,6 +28,8 @@ var (
 	ErrChartNotFound = errors.New("chart not found")
 	// ErrSignature is a commit that lacks the signature which the settings require, or keys that cannot be read.
 	ErrSignature = errors.New("signature refused")
+	// ErrRefused is a push that the remote did not take, or that would have gone over somebody else's.
+	ErrRefused = errors.New("push refused")
 	// ErrTooLarge is a repository, file or directory beyond its limit.
 	ErrTooLarge = errors.New("too large")
 	// ErrCache is a cache directory that cannot be read or written.

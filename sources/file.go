@@ -44,6 +44,9 @@ func (e dirEntry) Info() (fs.FileInfo, error) {
 	return e.tree.info("stat", path.Join(e.dir, e.name), e.place)
 }
 
+// Identity is that of [Snapshot.FS] for what the entry names, told without a walk; empty where nothing is known.
+func (e dirEntry) Identity() string { return e.identity() }
+
 // openFile is an open file, whose content is loaded when it is first read.
 type openFile struct {
 	info   fs.FileInfo

@@ -272,27 +272,40 @@ func (g *Git) transfer(ctx context.Context, base *clone) (*clone, target, error)
 
 // connect prepares the remote; the secrets are what no error's text may hold.
 func (g *Git) connect(ctx context.Context) (from remote, secrets []string, err error) {
-	if g.at.local != "" {
-		from, err = newLocalRemote(g.at.local)
+	return g.opts.connect(ctx, g.at)
+}
+
+func (o *Options) connect(ctx context.Context, at address) (from remote, secrets []string, err error) {
+	if at.local != "" {
+		from, err = newLocalRemote(at.local)
 		return from, nil, err
 	}
-	if g.at.ssh != (sshAddress{}) {
-		if from, err = newSSHRemote(ctx, g.at.ssh, g.opts.SSH, g.opts.MaxPack); err != nil {
+	if at.ssh != (sshAddress{}) {
+		if from, err = newSSHRemote(ctx, at.ssh, o.SSH, uploadPack, o.MaxPack); err != nil {
 			err = classify(err, ErrUnreachable, nil)
 		}
 		return from, nil, err
 	}
-	var c Credentials
-	if g.opts.Credentials != nil {
-		if c, err = g.opts.Credentials(ctx); err != nil {
-			return nil, nil, fail(ErrUnauthorized, "no credentials: %s", cleanText(err.Error(), c.secrets()...))
-		}
+	c, err := o.login(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
-	from, err = newHTTPRemote(g.opts.URL, c, g.opts.Transport, g.opts.MaxPack)
+	from, err = newHTTPRemote(o.URL, c, o.Transport, o.MaxPack)
 	if err != nil {
 		err = classify(err, ErrNotRepository, c.secrets())
 	}
 	return from, c.secrets(), err
+}
+
+// login asks for the credentials of an http(s) remote.
+func (o *Options) login(ctx context.Context) (c Credentials, err error) {
+	if o.Credentials == nil {
+		return c, nil
+	}
+	if c, err = o.Credentials(ctx); err != nil {
+		return c, fail(ErrUnauthorized, "no credentials: %s", cleanText(err.Error(), c.secrets()...))
+	}
+	return c, nil
 }
 
 // accept makes a snapshot the last good one, once its record is on disk.

@@ -330,7 +330,14 @@ func (f *commitFS) Identity(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return p.mode.String() + " " + p.id, nil
+	return p.identity(), nil
+}
+
+func (n node) identity() string {
+	if n.id == "" {
+		return ""
+	}
+	return n.mode.String() + " " + n.id
 }
 
 // snapshotOf is the snapshot of a commit below dir, found whole; it lacks only FetchedAt. With readAll

@@ -21,7 +21,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// sshServer lets one key run git-upload-pack, which is the real one.
+// sshServer lets one key run git-upload-pack and git-receive-pack, which are the real ones.
 type sshServer struct {
 	t    *testing.T
 	addr string
@@ -142,7 +142,7 @@ func (s *sshServer) exec(channel ssh.Channel, line string) {
 		(*respond)(channel)
 		return
 	}
-	if !strings.HasPrefix(line, "git-upload-pack ") {
+	if !strings.HasPrefix(line, uploadPack+" ") && !strings.HasPrefix(line, receivePack+" ") {
 		return
 	}
 	cmd := exec.Command("sh", "-c", line)

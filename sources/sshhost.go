@@ -96,24 +96,27 @@ func (s SSH) check() error {
 }
 
 // signer reads the deploy key.
-func (s SSH) signer() (ssh.Signer, error) {
-	data, err := os.ReadFile(s.Key)
+func (s SSH) signer() (ssh.Signer, error) { return readKey("deploy", s.Key, s.Passphrase) }
+
+// readKey reads a private key of a purpose.
+func readKey(purpose, file, passphrase string) (ssh.Signer, error) {
+	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fail(ErrUnauthorized, "the deploy key cannot be read: %s", cleanText(err.Error()))
+		return nil, fail(ErrUnauthorized, "the %s key cannot be read: %s", purpose, cleanText(err.Error()))
 	}
 	var key ssh.Signer
-	if s.Passphrase == "" {
+	if passphrase == "" {
 		key, err = ssh.ParsePrivateKey(data)
 	} else {
-		key, err = ssh.ParsePrivateKeyWithPassphrase(data, []byte(s.Passphrase))
+		key, err = ssh.ParsePrivateKeyWithPassphrase(data, []byte(passphrase))
 	}
 	if err == nil {
 		return key, nil
 	}
 	if locked := (*ssh.PassphraseMissingError)(nil); errors.As(err, &locked) {
-		return nil, fail(ErrUnauthorized, "the deploy key %s is locked and no passphrase is given", s.Key)
+		return nil, fail(ErrUnauthorized, "the %s key %s is locked and no passphrase is given", purpose, file)
 	}
-	return nil, fail(ErrUnauthorized, "the deploy key %s cannot be used: %s", s.Key, cleanText(err.Error(), s.Passphrase))
+	return nil, fail(ErrUnauthorized, "the %s key %s cannot be used: %s", purpose, file, cleanText(err.Error(), passphrase))
 }
 
 // hostKeys checks hosts against the known_hosts file.

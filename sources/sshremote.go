@@ -18,7 +18,13 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// sshRemote speaks Git's protocol with a git-upload-pack at the other end of an ssh session. go-git's own
+// The programs at the other end.
+const (
+	uploadPack  = "git-upload-pack"
+	receivePack = "git-receive-pack"
+)
+
+// sshRemote speaks Git's protocol with a git-upload-pack or git-receive-pack at the other end of an ssh session. go-git's own
 // ssh client is not used: its handshake has no deadline, its answers no bound, and it reads the ssh
 // configuration of whoever runs it.
 type sshRemote struct {
@@ -32,13 +38,13 @@ type sshRemote struct {
 	caps      *capability.List
 }
 
-func newSSHRemote(ctx context.Context, at sshAddress, how SSH, maxBytes int64) (*sshRemote, error) {
+func newSSHRemote(ctx context.Context, at sshAddress, how SSH, program string, maxBytes int64) (*sshRemote, error) {
 	client, stop, err := how.dial(ctx, at)
 	if err != nil {
 		return nil, err
 	}
 	r := &sshRemote{ctx: ctx, client: client, stop: stop}
-	if err := r.start(at.path, maxBytes); err != nil {
+	if err := r.start(program, at.path, maxBytes); err != nil {
 		err = r.explain(err)
 		r.close()
 		return nil, err
@@ -46,7 +52,7 @@ func newSSHRemote(ctx context.Context, at sshAddress, how SSH, maxBytes int64) (
 	return r, nil
 }
 
-func (r *sshRemote) start(path string, maxBytes int64) error {
+func (r *sshRemote) start(program, path string, maxBytes int64) error {
 	var err error
 	if r.session, err = r.client.NewSession(); err != nil {
 		return err
@@ -60,7 +66,7 @@ func (r *sshRemote) start(path string, maxBytes int64) error {
 	}
 	r.out = &boundedBody{ReadCloser: io.NopCloser(out), left: maxBytes, limit: maxBytes}
 	r.session.Stderr = &r.complaint
-	return r.session.Start("git-upload-pack " + shellQuote(path))
+	return r.session.Start(program + " " + shellQuote(path))
 }
 
 // shellQuote makes one word of a path for the shell at the other end.

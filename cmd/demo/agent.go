@@ -42,10 +42,10 @@ type logLine struct {
 	Error   string   `json:"error"`
 }
 
-// startAgent starts `millwright agent` on a repository.
-func startAgent(binary string, w *world, repo, dir string) (*agent, error) {
+// startAgent starts `millwright agent` on a repository, with another for its journal.
+func startAgent(binary string, w *world, repo, journal, dir string) (*agent, error) {
 	a := &agent{state: filepath.Join(dir, "state"), log: filepath.Join(dir, "agent.log"), ended: make(chan struct{})}
-	a.cmd = exec.Command(binary, "agent", "--repo", repo, "--ref", "main",
+	a.cmd = exec.Command(binary, "agent", "--repo", repo, "--ref", "main", "--journal", journal,
 		"--kubeconfig", w.kubeconfig(), "--management-proxy", w.network.ProxyURL().String(), "--management-ca", filepath.Join(w.dir, "management-ca.pem"),
 		"--state-dir", a.state, "--cache-dir", filepath.Join(dir, "cache"),
 		// A laptop's data centre is watched more closely than a real one would bear.

@@ -52,6 +52,7 @@ func TestDemo(t *testing.T) {
 	require.NoError(t, err)
 	defer s.close()
 	require.NoError(t, s.tell(t.Context()))
+	s.accountsForResets(t, "cp-001", "cp-002", "cp-003")
 
 	head, err := s.repo.head(t.Context())
 	require.NoError(t, err)
@@ -170,7 +171,8 @@ func kubernetesWrites(t *testing.T, c *testenv.Cluster) int {
 
 // TestAgentSurvivesKills protects restartability: the agent is killed with SIGKILL in the middle of
 // its first apply, again and again, after writes chosen by a seed; it always goes on and converges,
-// nothing of its own making is held, no machine is reset or installed twice, nothing exists twice.
+// nothing of its own making is held, no machine is reset or installed twice, nothing exists twice, and the
+// journal has each reset.
 func TestAgentSurvivesKills(t *testing.T) {
 	kills := 4
 	if os.Getenv("MILLWRIGHT_SOAK") != "" {
@@ -211,6 +213,7 @@ func TestAgentSurvivesKills(t *testing.T) {
 	for what, times := range happened {
 		require.Equal(t, 1, times, what)
 	}
+	s.accountsForResets(t, "cp-001", "cp-002", "cp-003")
 }
 
 // killAfter kills the agent once it has sent so many writes to BMCs and Netris since the world began;

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ type show struct {
 	dir, binary string
 	world       *world
 	repo        *repository
+	journal     *repository
 	agent       *agent
 }
 
@@ -44,11 +46,14 @@ func stage(ctx context.Context, dir, binary, example string) (_ *show, err error
 	if s.repo, err = newRepository(ctx, filepath.Join(dir, "fleet"), example); err != nil {
 		return nil, err
 	}
+	if s.journal, err = newJournal(ctx, filepath.Join(dir, "journal.git")); err != nil {
+		return nil, err
+	}
 	return s, s.startAgent()
 }
 
 func (s *show) startAgent() (err error) {
-	s.agent, err = startAgent(s.binary, s.world, s.repo.dir, s.dir)
+	s.agent, err = startAgent(s.binary, s.world, s.repo.dir, s.journal.dir, s.dir)
 	return err
 }
 
@@ -65,7 +70,7 @@ func (s *show) close() {
 // fails if the exit code is another than was announced.
 func (s *show) millwright(ctx context.Context, code int, args ...string) (string, error) {
 	fmt.Printf("\n  $ millwright %s\n", strings.Join(args, " "))
-	cmd := exec.CommandContext(ctx, s.binary, append(args, s.hidden(args[0])...)...)
+	cmd := exec.CommandContext(ctx, s.binary, append(args, s.hidden(args)...)...)
 	cmd.Dir = s.repo.dir
 	out, err := cmd.CombinedOutput()
 	text := strings.TrimRight(string(out), "\n")
@@ -80,14 +85,14 @@ func (s *show) millwright(ctx context.Context, code int, args ...string) (string
 }
 
 // hidden are the flags that say where the demo keeps things; leaveRunning prints them as environment.
-func (s *show) hidden(command string) []string {
+func (s *show) hidden(args []string) []string {
 	cache := []string{"--cache-dir", filepath.Join(s.dir, "cache")}
-	state := []string{"--state-dir", s.agent.state}
-	switch command {
-	case "plan", "apply":
-		return append(append(cache, state...), s.reach()...)
-	case "status":
-		return state
+	switch {
+	case args[0] == "plan" && slices.Contains(args, "--base"): // which reaches nothing
+	case args[0] == "plan" || args[0] == "apply":
+		return slices.Concat(cache, []string{"--state-dir", s.agent.state}, s.reach())
+	case args[0] == "status":
+		return []string{"--state-dir", s.agent.state}
 	}
 	return cache
 }

@@ -28,6 +28,8 @@ func (s *show) tell(ctx context.Context) error {
 		{"A live tenant is removed with git rm", s.remove},
 		{"A bad commit is pushed", s.badCommit},
 		{"Where does a value come from?", s.why},
+		{"What was done?", s.journalled},
+		{"What does a reviewer see of a pull request?", s.request},
 		{"What do people see?", s.dashboard},
 	} {
 		chapter(i+1, c.title)
@@ -308,7 +310,7 @@ func (s *show) badCommit(ctx context.Context) error {
 }
 
 func (s *show) why(ctx context.Context) error {
-	say("Every field of every object leads back to a line of the fleet.")
+	say("Every field of every object leads back to a line of the fleet, and to the commit that changed it last.")
 	if _, err := s.millwright(ctx, 0, "why", "redfish/gpu-001/ntp.NTP.NTPServers[0]"); err != nil {
 		return err
 	}
@@ -351,9 +353,11 @@ Everything is still running. From another terminal:
   %[2]s status --state-dir %[3]s
   %[2]s plan %[4]s
   %[2]s why machine/gpu-001.bmc.address
+  git -C %[8]s log                # what the agent did
+  git switch %[9]s && %[2]s plan --base main -o markdown ; git switch main
   kubectl --kubeconfig %[5]s get baremetalhosts -A     # if you have kubectl
   tail -f %[6]s
 
 Ctrl-C stops it all.
-`, s.repo.dir, s.binary, s.agent.state, reach, s.world.kubeconfig(), s.agent.log, dashboard)
+`, s.repo.dir, s.binary, s.agent.state, reach, s.world.kubeconfig(), s.agent.log, dashboard, s.journal.dir, proposal)
 }

@@ -27,6 +27,7 @@ type agentOptions struct {
 	conn           connection
 	repo           fleetRepository
 	dashboard      dashboard
+	journal        journalOptions
 	poll, interval time.Duration
 	pause, settle  time.Duration
 	bmcInterval    time.Duration
@@ -40,7 +41,8 @@ func newAgent(g *globals) *cobra.Command {
 		Short: "Watch a repository and keep everything as it says",
 		Long: `Agent fetches the repository, compiles each new commit, and keeps all targets as the newest good
 commit wants them. A commit that cannot be fetched, does not compile or lacks a signature that is
-required changes nothing: the last good one stays in force. Signatures are checked against keys that
+required changes nothing: the last good one stays in force. What it does is kept in a journal, a Git
+history of its own (--journal), which never holds it up. Signatures are checked against keys that
 you name (--allowed-signers, --openpgp-keyring), never against keys of the repository. It serves a read-only dashboard on a loopback address, which it says when it
 starts, and with --dashboard to people who sign in at a proxy.
 ` + exits(""),
@@ -50,6 +52,7 @@ starts, and with --dashboard to people who sign in at a proxy.
 	o.conn.flags(cmd)
 	o.repo.flags(cmd)
 	o.dashboard.flags(cmd)
+	o.journal.flags(cmd)
 	cmd.Flags().DurationVar(&o.poll, "poll", time.Minute, "time between two looks at the repository")
 	cmd.Flags().DurationVar(&o.interval, "interval", time.Minute, "time between two looks at the targets when nothing is under way and no cluster tells of a change")
 	cmd.Flags().DurationVar(&o.pause, "pause", 2*time.Second, "time between two looks when something is under way")
@@ -72,6 +75,10 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	kept, err := o.journal.open(o.conn.stateDir, o.repo.knownHosts, log)
+	if err != nil {
+		return err
+	}
 	git, err := sources.Open(ctx, options)
 	if err != nil {
 		return err
@@ -90,6 +97,13 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 		return err
 	}
 	defer release()
+	if kept.recorder, err = l.recorder(ctx, actor("agent")); err != nil {
+		return err
+	}
+	l.reconciler.Journal = kept.recorder
+	delivering, stop := context.WithCancel(ctx)
+	defer kept.wait()
+	defer stop()
 	store := &web.Store{}
 	served, err := o.dashboard.serve(ctx, store, o.interval, o.conn.addressFile(), log)
 	if err != nil {
@@ -114,8 +128,12 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 			h, err := git.History(commit)
 			return approvers(f, verifies(options.Signatures), h, err)
 		},
-		InForce: func(d reconcile.Desired) { store.SetFloor(floor.Of(d.Source.Commit, d.Fleet, d.Set)) },
+		InForce: func(d reconcile.Desired) {
+			kept.deliver(delivering, d.Fleet.Platform.Fleet)
+			store.SetFloor(floor.Of(d.Source.Commit, d.Fleet, d.Set))
+		},
 		Publish: func(r report.Report) {
+			r.Journal = kept.status()
 			store.SetReport(r)
 			if err := o.conn.save(r); err != nil {
 				log.Error("the report could not be stored", "error", err)

@@ -8,14 +8,11 @@ import (
 	"io"
 	"os"
 	"regexp"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"millwright.dev/millwright/internal/blast"
 	"millwright.dev/millwright/internal/forge"
-	"millwright.dev/millwright/internal/plan"
-	"millwright.dev/millwright/internal/report"
 	"millwright.dev/millwright/internal/view"
 )
 
@@ -30,6 +27,7 @@ type comment struct {
 	github, gitlab                  bool
 	repository, author, url, commit string
 	plan, report                    string
+	agent, stateDir                 string
 	request                         int
 }
 
@@ -47,15 +45,24 @@ nothing in it becomes markup; it is a claim of the job that made it all the same
 than the request is at now is refused, and one whose base has gone on is called stale.
 
 With --report, the JSON of an agent, it sets the statuses millwright/applied, millwright/drifted and
-millwright/held of the commit that is in force.
+millwright/held of the commit that is in force, and of a newer one that was refused that it was, and why.
+With --agent or --state-dir it asks the agent that runs there, and tells only what has changed since it told
+last: that is for a timer on the agent's own machine, which reaches out to the forge, so that nothing has to
+reach in. ` + "`millwright init`" + ` writes one.
 
 The token comes from $GITHUB_TOKEN or $GITLAB_TOKEN alone, the address from $GITHUB_API_URL (or GitHub's own)
 or $CI_API_V4_URL, the repository from $GITHUB_REPOSITORY or $CI_PROJECT_ID unless told.
 ` + exits("", exitIncomplete),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if (c.plan == "") == (c.report == "") {
-				return errors.New("say what to tell: either --plan or --report")
+			said := 0
+			for _, from := range []string{c.plan, c.report, c.agent + c.stateDir} {
+				if from != "" {
+					said++
+				}
+			}
+			if said != 1 || c.agent != "" && c.stateDir != "" {
+				return errors.New("say what to tell: one of --plan, --report, --agent and --state-dir")
 			}
 			service, err := c.forge(os.Getenv)
 			if err != nil {
@@ -64,7 +71,10 @@ or $CI_API_V4_URL, the repository from $GITHUB_REPOSITORY or $CI_PROJECT_ID unle
 			if c.plan != "" {
 				return c.tellPlan(cmd.Context(), g, service)
 			}
-			return c.tellReport(cmd.Context(), g, service)
+			if c.report != "" {
+				return c.tellReport(cmd.Context(), g, service)
+			}
+			return c.tellAgent(cmd.Context(), g, service)
 		},
 	}
 	f := cmd.Flags()
@@ -72,6 +82,8 @@ or $CI_API_V4_URL, the repository from $GITHUB_REPOSITORY or $CI_PROJECT_ID unle
 	f.BoolVar(&c.gitlab, "gitlab", false, "tell GitLab; what a job of GitLab's does unless told")
 	f.StringVar(&c.plan, "plan", "", "file with the JSON of plan --base")
 	f.StringVar(&c.report, "report", "", "file with the JSON of a report, as status -o json writes it")
+	f.StringVar(&c.agent, "agent", "", "address of an agent (host:port), to ask for its report")
+	f.StringVar(&c.stateDir, "state-dir", "", "state directory of an agent that runs here, to ask for its report")
 	f.IntVar(&c.request, "request", 0, "number of the pull or merge request to comment on; without it only the status is set")
 	f.StringVar(&c.commit, "commit", "", "the commit that the plan has to be of, as the forge says; another one is refused")
 	f.StringVar(&c.repository, "repository", "", "owner/name, or on GitLab also the project's number")
@@ -163,66 +175,6 @@ func (c comment) tellRequest(ctx context.Context, service forge.Forge, compariso
 		return fmt.Errorf("comment on request %d: %w", c.request, err)
 	}
 	return nil
-}
-
-func (c comment) tellReport(ctx context.Context, g *globals, service forge.Forge) error {
-	text, err := readBounded(c.report)
-	if err != nil {
-		return err
-	}
-	r, err := report.Decode(text)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", c.report, err)
-	}
-	commit := r.Source.Commit
-	if c.commit != "" && c.commit != commit {
-		return fmt.Errorf("%s is in force, and not %s: nothing can be said of that yet", commit, c.commit)
-	}
-	for _, s := range reportStatuses(r) {
-		s.URL = c.url
-		if err := c.set(ctx, g, service, commit, s); err != nil {
-			return err
-		}
-	}
-	if !r.Complete {
-		return exit{code: exitIncomplete, text: "the report is incomplete: something could not be read"}
-	}
-	return nil
-}
-
-// reportStatuses are what a report says of the commit in force.
-func reportStatuses(r report.Report) []forge.Status {
-	n := r.Counts
-	applied := forge.Status{Name: "millwright/applied", State: forge.Success, Description: fmt.Sprintf("all is applied: %d objects in sync", n[plan.InSync])}
-	switch under := n[plan.Progressing] + n[plan.Pending]; {
-	case n[plan.Failed] > 0:
-		applied.State, applied.Description = forge.Failure, plural(n[plan.Failed], "object")+" failed"
-	case !r.Complete || n[plan.Unknown] > 0:
-		applied.State, applied.Description = forge.Pending, "not known: "+plural(n[plan.Unknown], "object")+" could not be read"
-	case under > 0:
-		applied.State, applied.Description = forge.Pending, plural(under, "object")+" under way"
-	}
-	drifted := forge.Status{Name: "millwright/drifted", State: forge.Success, Description: "nothing drifted"}
-	if d := n[plan.Drifted] + n[plan.Missing]; d > 0 {
-		drifted.State, drifted.Description = forge.Failure, plural(d, "object")+" drifted or missing"
-	} else if !r.Complete || n[plan.Unknown] > 0 {
-		drifted.State, drifted.Description = forge.Pending, "nothing is seen to have drifted, and not everything could be read"
-	}
-	held := forge.Status{Name: "millwright/held", State: forge.Success, Description: "nothing is held"}
-	if h := n[plan.Held]; h > 0 {
-		by := map[string]bool{}
-		var order []string
-		for _, i := range r.Items {
-			for _, hold := range i.Held {
-				if !by[hold.By] {
-					by[hold.By] = true
-					order = append(order, hold.By)
-				}
-			}
-		}
-		held.State, held.Description = forge.Pending, plural(h, "object")+" held by "+strings.Join(order, ", ")
-	}
-	return []forge.Status{applied, drifted, held}
 }
 
 func (c comment) set(ctx context.Context, g *globals, service forge.Forge, commit string, s forge.Status) error {

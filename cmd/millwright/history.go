@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"millwright.dev/millwright/internal/audit"
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/fleet/scaffold"
+	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/view"
 	"millwright.dev/millwright/sources"
 )
@@ -38,10 +40,14 @@ is told, too:
   millwright history --tenant acme --by jane -o csv=acme.csv
 
 Addresses are those of entities: machine/gpu-007, tenant/acme, cluster/acme/train, pool/acme/train/h100,
-segment/x, stack/x, class/x, image/x, site/x, profile/x, approval/x, platform, policy. Objects that are rendered have
-no history of their own; ` + "`millwright why`" + ` names the entity of each. Beside what was written, machines have
-the fields "pool" and "tenant", segments "tenant", pools "machines", tenants "hosts" and "gpus", which count
-what a tenant has to use. A list of plain values changes as one.
+segment/x, stack/x, class/x, image/x, site/x, profile/x, approval/x, platform, policy. Beside what was written, machines
+have the fields "pool" and "tenant", segments "tenant", pools "machines", tenants "hosts" and "gpus", which
+count what a tenant has to use. A list of plain values changes as one.
+
+The address may be that of an object that is rendered, with or without a field: netris/dc1/vpc/acme. Its
+values are followed to the fields of entities that they come from now, and the history is that of those.
+What other fields they came from before, what an earlier version of Millwright made of them, and what
+became of an object that is no longer wanted, Git does not tell.
 
 A time is a date, or 2026-05-03T10:00, with Z or +02:00 behind it where it is not UTC. A date alone means
 its first moment for --since, its last for --until and --at.
@@ -70,11 +76,24 @@ told beside the next commit that was a fleet.
 			case at != "" && (since != "" || until != "" || q.Tenant != "" || q.By != ""):
 				return errors.New("--at tells how something stood, and goes with no flag that chooses changes")
 			}
+			object := isObject(q.Address)
+			if object {
+				if at != "" {
+					return fmt.Errorf("--at tells of entities, and %s is rendered: `millwright why %s` names those that it comes from", q.Address, q.Address)
+				}
+				if err := g.throughOrigins(cmd.Context(), dir, &q); err != nil {
+					return err
+				}
+			}
 			line, index, err := g.index(cmd.Context(), dir)
 			if err != nil {
 				return err
 			}
 			notice := g.notice(line, index)
+			if object {
+				notice.Notes = []string{unknowable}
+				g.say("%s", unknowable)
+			}
 			if at != "" {
 				err = g.tellMoment(&out, index, q.Address, moment, notice)
 			} else {
@@ -93,6 +112,37 @@ told beside the next commit that was a fleet.
 	cmd.Flags().StringVar(&q.Tenant, "tenant", "", "only what concerns a tenant: itself, its segments, the machines that it gets, has or loses")
 	cmd.Flags().StringVar(&q.By, "by", "", "only commits that somebody wrote, merged or approved: a part of the name or address")
 	return cmd
+}
+
+// unknowable is what a history cannot tell of something rendered.
+const unknowable = "told are the fields that its values come from now; which others they came from before, and what earlier versions of Millwright made of them, is not known"
+
+// isObject reports whether an address is that of something rendered, rather than of an entity.
+func isObject(address string) bool {
+	system, _, _ := strings.Cut(address, "/")
+	return slices.Contains([]state.System{state.Kubernetes, state.Redfish, state.Netris, state.UFM}, state.System(system))
+}
+
+// throughOrigins makes of a query for something rendered one for what that comes from.
+func (g *globals) throughOrigins(ctx context.Context, dir string, q *audit.Query) error {
+	want, _, err := g.compileDirectory(ctx, dir, false)
+	if err != nil {
+		return err
+	}
+	id, field, found := findObject(want.Set, q.Address)
+	if !found {
+		return fmt.Errorf("%w; one that is no longer wanted has no history but that of its entity", unknown(want, q.Address))
+	}
+	path, err := state.ParsePath(field)
+	if err != nil {
+		return err
+	}
+	o, _ := want.Set.Get(id)
+	if q.Origins = audit.Origins(want.Fleet, o, path); len(q.Origins) == 0 {
+		return noField(id, field)
+	}
+	q.Object, q.Field, q.Address = id.String(), path.String(), ""
+	return nil
 }
 
 // index is the history of what is checked out in a directory, up to date.

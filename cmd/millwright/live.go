@@ -122,7 +122,8 @@ func newApply(g *globals) *cobra.Command {
 		Long: `Apply does once what the agent does for ever: it observes, plans, holds what must be held, and
 applies the rest in order until nothing more can be done. It takes the agent's lease, and refuses if
 an agent holds it. What needs an approval waits for one here too, by the same rules; name the keys that the agent
-has, so that no other approval counts.
+has, so that no other approval counts. What it did waits in the cluster for the next agent, which takes it into the
+journal.
 ` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -137,6 +138,9 @@ has, so that no other approval counts.
 				return err
 			}
 			defer release()
+			if l.reconciler.Journal, err = l.recorder(ctx, actor("apply")); err != nil {
+				return err
+			}
 			l.reconciler.Done, l.reconciler.Looked = g.progress, g.looks()
 			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()

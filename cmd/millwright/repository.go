@@ -44,15 +44,15 @@ func (r *fleetRepository) options(dir string) (sources.Options, error) {
 		signatures.Paths = append(signatures.Paths, sources.SignedPath{Path: path, Principals: strings.Split(names, ",")})
 	}
 	return sources.Options{
-		URL: r.url, Ref: r.ref, Path: r.path, Dir: dir, Credentials: gitCredentials(),
+		URL: r.url, Ref: r.ref, Path: r.path, Dir: dir, Credentials: credentialsFrom("MILLWRIGHT_GIT"),
 		SSH:        sources.SSH{KnownHosts: r.knownHosts, Key: r.key, Passphrase: os.Getenv("MILLWRIGHT_GIT_SSH_PASSPHRASE")},
 		Signatures: signatures,
 	}, nil
 }
 
-// gitCredentials are taken from the environment, never from flags, which other users can see.
-func gitCredentials() sources.CredentialsFunc {
-	user, password, token := os.Getenv("MILLWRIGHT_GIT_USERNAME"), os.Getenv("MILLWRIGHT_GIT_PASSWORD"), os.Getenv("MILLWRIGHT_GIT_TOKEN")
+// credentialsFrom are taken from variables of the environment that begin so, never from flags, which other users can see.
+func credentialsFrom(prefix string) sources.CredentialsFunc {
+	user, password, token := os.Getenv(prefix+"_USERNAME"), os.Getenv(prefix+"_PASSWORD"), os.Getenv(prefix+"_TOKEN")
 	if user == "" && password == "" && token == "" {
 		return nil
 	}

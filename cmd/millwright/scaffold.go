@@ -66,8 +66,9 @@ site is observed only, so that nothing is written before you say so.
 
 With --github or --gitlab it gives a fleet, a new one or one that is there, what its pull requests need: a job
 that validates and plans without any secret, one with a token that shows the plan and runs nothing of the
-request, a CODEOWNERS file with the admins of each tenant as teams of your organisation, and a hook for
-commits. What is there already is left as it is, and named.
+request, a CODEOWNERS file with the admins of each tenant as teams of your organisation, a hook for commits,
+and a systemd unit and timer for the agent's machine, which tell the forge how a merged commit stands. What is
+there already is left as it is, and named.
 ` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"millwright.dev/millwright/internal/audit"
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/view"
@@ -17,6 +18,7 @@ import (
 
 func newWhy(g *globals) *cobra.Command {
 	var out outputs
+	var noHistory bool
 	cmd := &cobra.Command{
 		Use:   "why <address>[.field] [directory]",
 		Short: "Say which lines of the fleet make a field what it is",
@@ -28,6 +30,10 @@ of an object in a plan or a status, with or without a field, or that of an entit
   millwright why machine/gpu-001.bmc.address
 
 For one field it shows every line that took part, for a whole object the first line of each field.
+
+In a Git repository it also tells which commit changed each value last, from what to what, who wrote and merged
+it, and who approved it by its trailers; ` + "`millwright history`" + ` tells all that came before. The first time that
+reads all commits; --no-history leaves it out.
 ` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -40,6 +46,11 @@ For one field it shows every line that took part, for a whole object the first l
 			if err != nil {
 				return err
 			}
+			if !noHistory {
+				if err := g.lastChanges(cmd.Context(), dir, want.Fleet, snapshot.Dirty, &answer); err != nil {
+					return err
+				}
+			}
 			return out.write(g.stdout, map[string]writer{
 				"text": func(w io.Writer, s view.Style) error {
 					return view.WhyText(w, answer, snapshot.FS, about(dir, s))
@@ -49,7 +60,49 @@ For one field it shows every line that took part, for a whole object the first l
 		},
 	}
 	out.flag(cmd, "text", "json")
+	cmd.Flags().BoolVar(&noHistory, "no-history", false, "do not tell what changed last, and read no history")
 	return cmd
+}
+
+// lastChanges tells of each value what changed it last. Where the history cannot be read the answer says so, and is
+// what it is without.
+func (g *globals) lastChanges(ctx context.Context, dir string, f *fleet.Fleet, dirty bool, y *view.Why) error {
+	line, index, err := g.index(ctx, dir)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		y.History = &view.Notice{Incomplete: []string{"who changed it last is not known: " + err.Error()}}
+		g.say("%s", y.History.Incomplete[0])
+		return nil
+	}
+	notice := g.notice(line, index)
+	y.History = &notice
+	for _, text := range notice.Incomplete {
+		g.say("%s", text)
+	}
+	origins := make([]audit.Origin, len(y.Leaves))
+	entities := make([]string, len(y.Leaves))
+	for i, leaf := range y.Leaves {
+		if leaf.Origin.Entity == "" { // the address is an entity's
+			leaf.Origin = state.Origin{Entity: y.Entity, Field: leaf.Path}
+		}
+		origins[i] = audit.OriginOf(f, leaf.Origin)
+		entities[i] = origins[i].Entity
+	}
+	if dirty {
+		index = index.Draft(f, entities...)
+	}
+	if first := y.Leaves[0]; first.Origin.Entity == "" && first.Path == "" { // all of an entity: whatever of it changed
+		if answer, err := index.Ask(audit.Query{Address: y.Entity}); err == nil {
+			y.Leaves[0].Changed = &answer.Events[0]
+		}
+		return nil
+	}
+	for i, last := range index.Last(origins) {
+		y.Leaves[i].Changed = last
+	}
+	return nil
 }
 
 // why answers for one field, or for every leaf of an object.
@@ -72,7 +125,7 @@ func why(ctx context.Context, want reconcile.Desired, address string) (view.Why,
 		}
 	}
 	if len(queries) == 0 {
-		return view.Why{}, fmt.Errorf("%s has no field %s that the fleet names; `millwright why %s` lists those it has", id, field, id)
+		return view.Why{}, noField(id, field)
 	}
 	places, err := want.Fleet.LocateAll(ctx, queries)
 	if err != nil {
@@ -82,6 +135,10 @@ func why(ctx context.Context, want reconcile.Desired, address string) (view.Why,
 		answer.Leaves[i].Places = placesOf(places[i])
 	}
 	return answer, nil
+}
+
+func noField(id state.ID, field string) error {
+	return fmt.Errorf("%s has no field %s that the fleet names; `millwright why %s` lists those it has", id, field, id)
 }
 
 // findObject splits an address from the field behind it: names have dots, too, so the longest name

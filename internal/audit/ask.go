@@ -14,6 +14,9 @@ import (
 type Query struct {
 	// Address is an entity, or a field of one: "machine/gpu-007.tenant". Clusters and pools have addresses, too.
 	Address string
+	// Object, if not empty, is a rendered object to tell of instead, or a field of it, through where the values come from.
+	Object, Field string
+	Origins       []Origin
 	// Since and Until bound when a commit was merged, both included.
 	Since, Until time.Time
 	// Tenant is who has to be concerned: the tenant itself, its segments, and the machines that it gets, has or loses.
@@ -38,6 +41,8 @@ type Event struct {
 	Entity  string   `json:"entity,omitempty"`
 	Change  string   `json:"change"`
 	Changes []Change `json:"fields,omitempty"`
+	// Sets are the paths within a rendered object that are there because the entity is, where one was asked for.
+	Sets []string `json:"sets,omitempty"`
 }
 
 // Answer are the events that a query chooses, the newest first.
@@ -46,6 +51,8 @@ type Answer struct {
 	// Field is that of the address; empty if it is an entity's.
 	Field  string  `json:"field,omitempty"`
 	Events []Event `json:"events"`
+	// Unknown are what values of a rendered object come from and the history does not know.
+	Unknown []Origin `json:"unknown,omitempty"`
 }
 
 // Standing is what holds at a moment: a value, and the event that made it so.
@@ -163,6 +170,16 @@ func (x *Index) Ask(q Query) (Answer, error) {
 		}
 		a.Address, a.Field = p.object, p.field
 	}
+	of := map[string][]part{}
+	for i, part := range x.parts(q.Origins) {
+		if part.entity == "" {
+			a.Unknown = append(a.Unknown, q.Origins[i])
+		}
+		of[part.entity] = append(of[part.entity], part)
+	}
+	if q.Object != "" {
+		a.Address, a.Field = q.Object, q.Field
+	}
 	if tenant := "tenant/" + q.Tenant; q.Tenant != "" && !x.ever(tenant, "") {
 		return a, x.unknown(tenant)
 	}
@@ -170,11 +187,18 @@ func (x *Index) Ask(q Query) (Answer, error) {
 		if !q.chooses(c, with) {
 			return
 		}
-		if c.Invalid != "" && q.Address == "" && q.Tenant == "" {
+		if c.Invalid != "" && q.Address == "" && q.Object == "" && q.Tenant == "" {
 			a.Events = append(a.Events, Event{Commit: c, Change: Invalid})
 		}
 		for _, s := range slices.Backward(steps) { // since all are turned round in the end
 			if q.Address != "" && s.Entity != p.entity || q.Tenant != "" && !concerns(s, before[s.Entity], q.Tenant) {
+				continue
+			}
+			if q.Object != "" {
+				for _, e := range slices.Backward(effects(s, before[s.Entity], of[s.Entity])) {
+					e.Commit, e.With = c, with
+					a.Events = append(a.Events, e)
+				}
 				continue
 			}
 			if e, ok := p.event(s, before[s.Entity]); ok {
@@ -233,30 +257,33 @@ func concerns(s step, before []Leaf, tenant string) bool {
 
 // event is what a step did to a place; ok is false if it did nothing there.
 func (p place) event(s step, before []Leaf) (e Event, ok bool) {
-	e = Event{Entity: cmp.Or(p.object, s.Entity), Change: Changed}
-	var gone, came int
+	e = Event{Entity: cmp.Or(p.object, s.Entity), Change: how(s, before, p.at)}
 	for _, c := range s.Changes {
-		if !within(c.Path, p.at) {
-			continue
-		}
-		gone += count(c.New == "" && c.Old != "")
-		came += count(c.Old == "" && c.New != "")
 		if within(c.Path, p.full) {
 			c.Path = p.relative(c.Path)
 			e.Changes = append(e.Changes, c)
 		}
 	}
-	had := 0
+	return e, len(e.Changes) > 0
+}
+
+// how a step changed what stands at a path.
+func how(s step, before []Leaf, at string) string {
+	var had, gone, came int
 	for _, leaf := range before {
-		had += count(within(leaf.Path, p.at))
+		had += count(within(leaf.Path, at))
+	}
+	for _, c := range s.Changes {
+		gone += count(within(c.Path, at) && c.New == "" && c.Old != "")
+		came += count(within(c.Path, at) && c.Old == "" && c.New != "")
 	}
 	switch {
-	case had == 0:
-		e.Change = Added
-	case had == gone && came == 0:
-		e.Change = Removed
+	case had == 0 && came > 0:
+		return Added
+	case had > 0 && had == gone && came == 0:
+		return Removed
 	}
-	return e, len(e.Changes) > 0
+	return Changed
 }
 
 func count(is bool) int {

@@ -83,6 +83,8 @@ type Change struct {
 	Path string `json:"path,omitempty"`
 	Old  Value  `json:"old,omitempty"`
 	New  Value  `json:"new,omitempty"`
+	// Sets are the paths within a rendered object that come of the value, where one was asked for.
+	Sets []string `json:"sets,omitempty"`
 }
 
 // step is what one commit did to one entity.
@@ -96,6 +98,7 @@ type step struct {
 type Index struct {
 	file, key string
 	data      contents
+	batch     int // commits that are compiled together
 }
 
 // contents are what is kept of an index.
@@ -166,7 +169,7 @@ func between(old, now []Leaf) []Change {
 			now = now[1:]
 		default:
 			if old[0].Value != now[0].Value {
-				out = append(out, Change{now[0].Path, old[0].Value, now[0].Value})
+				out = append(out, Change{Path: now[0].Path, Old: old[0].Value, New: now[0].Value})
 			}
 			old, now = old[1:], now[1:]
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -155,8 +156,12 @@ func TestReplay(t *testing.T) {
 	}
 	x := indexed(r, t.TempDir())
 	equal(t, x, indexed(r, grown))
-
 	l, direct := r.line(), loader(t)
+	piecemeal := Open("", l, "test")
+	piecemeal.batch = 4
+	require.NoError(t, piecemeal.Update(t.Context(), l, direct))
+	equal(t, x, piecemeal)
+
 	invalid := 0
 	var last states
 	for i, c := range x.data.Commits {
@@ -167,8 +172,8 @@ func TestReplay(t *testing.T) {
 		if found.Err() == nil {
 			last = states{}
 			facts := facts(f)
-			for name, v := range entities(f) {
-				last[name] = leaves(v, facts[name])
+			for k, v := range each(f) {
+				last[k.String()] = leaves(v, facts[k])
 			}
 		} else {
 			invalid++
@@ -222,7 +227,7 @@ func TestOpen(t *testing.T) {
 	equal(t, indexed(r, t.TempDir()), after)
 	a, err := after.Ask(Query{Address: "tenant/tenant0000.displayName"})
 	require.NoError(t, err)
-	require.Equal(t, []Change{{"displayName", `"Tenant 0"`, `"Globex"`}}, a.Events[0].Changes)
+	require.Equal(t, []Change{{Path: "displayName", Old: `"Tenant 0"`, New: `"Globex"`}}, a.Events[0].Changes)
 	require.NotEqual(t, before.data.Commits[1], after.data.Commits[1])
 }
 
@@ -248,22 +253,27 @@ func TestUpdate(t *testing.T) {
 	require.Empty(t, x.data.Commits[1].Invalid)
 }
 
-// patchy is a loader that runs into a limit at its first load, and ends the context at its third.
+// patchy is a loader that runs into a limit at its first fleet, and ends the context at its third.
 type patchy struct {
 	Loader
 	loads  int
 	cancel context.CancelFunc
 }
 
-func (p *patchy) Load(ctx context.Context, fsys fs.FS) (*fleet.Fleet, diag.List) {
-	p.loads++
-	switch p.loads {
-	case 1:
-		return nil, diag.List{{Code: "MW104", Summary: "took too long"}}
-	case 3:
-		p.cancel()
+func (p *patchy) LoadAll(ctx context.Context, all []fs.FS) iter.Seq2[*fleet.Fleet, diag.List] {
+	return func(yield func(*fleet.Fleet, diag.List) bool) {
+		for f, list := range p.Loader.LoadAll(ctx, all) {
+			switch p.loads++; p.loads {
+			case 1:
+				f, list = nil, diag.List{{Code: "MW104", Summary: "took too long"}}
+			case 3:
+				p.cancel()
+			}
+			if !yield(f, list) {
+				return
+			}
+		}
 	}
-	return p.Loader.Load(ctx, fsys)
 }
 
 // What ran into a limit once is tried again before it is held against a commit, and what was read before an
@@ -278,7 +288,7 @@ func TestUpdateInterrupted(t *testing.T) {
 	l := r.line()
 	x := Open(dir, l, "test")
 	require.ErrorIs(t, x.Update(ctx, l, &patchy{Loader: loader(t), cancel: cancel}), context.Canceled)
-	require.Equal(t, 3, Open(dir, l, "test").Pending(l))
+	require.Equal(t, 2, Open(dir, l, "test").Pending(l))
 	require.Empty(t, x.data.Commits[0].Invalid)
 	equal(t, indexed(r, t.TempDir()), indexed(r, dir))
 }

@@ -17,7 +17,8 @@ import (
 )
 
 // BenchmarkHistory makes the index of commits that each touch one directory, and measures it against compiling those
-// directories alone: the metric "ratio". MILLWRIGHT_COMMITS says how many commits; 100 unless told.
+// directories alone, one after the other as they came: the metric "ratio". MILLWRIGHT_COMMITS says how many commits;
+// 100 unless told.
 func BenchmarkHistory(b *testing.B) {
 	commits := 100
 	if n, err := strconv.Atoi(os.Getenv("MILLWRIGHT_COMMITS")); err == nil {

@@ -25,7 +25,7 @@ const maxIndex, maxUnfolded = 1 << 30, 4 << 30
 // may compute other values of the same commits.
 func Open(dir string, l *sources.Line, version string) *Index {
 	repository := sum(l.Commits[0].Hash, l.Below)
-	x := &Index{key: sum(repository, version, fmt.Sprint(format))}
+	x := &Index{key: sum(repository, version, fmt.Sprint(format)), batch: atATime}
 	x.data.Key = x.key
 	if dir == "" {
 		return x

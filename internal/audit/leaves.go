@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -11,57 +12,54 @@ import (
 	"millwright.dev/millwright/internal/state"
 )
 
-// entities are all that a fleet has, by address.
-func entities(f *fleet.Fleet) map[string]any {
-	all := make(map[string]any, len(f.Machines)+len(f.Segments)+len(f.Tenants))
-	if f.Platform != nil {
-		all["platform"] = f.Platform
+// key is an entity's address in its parts, which need not be put together to look it up.
+type key struct{ kind, name string }
+
+func (k key) String() string {
+	if k.name == "" {
+		return k.kind
 	}
-	if f.Policy != nil {
-		all["policy"] = f.Policy
-	}
-	add(all, "approval", f.Approvals)
-	add(all, "class", f.Classes)
-	add(all, "image", f.Images)
-	add(all, "machine", f.Machines)
-	add(all, "profile", f.Profiles)
-	add(all, "segment", f.Segments)
-	add(all, "site", f.Sites)
-	add(all, "stack", f.Stacks)
-	add(all, "tenant", f.Tenants)
-	return all
+	return k.kind + "/" + k.name
 }
 
-func add[V any](to map[string]any, kind string, from map[string]*V) {
-	for name, v := range from {
-		to[kind+"/"+name] = v
+// each goes through all entities of a fleet, in no order.
+func each(f *fleet.Fleet) iter.Seq2[key, any] {
+	return func(yield func(key, any) bool) {
+		if f.Platform != nil && !yield(key{kind: "platform"}, f.Platform) || f.Policy != nil && !yield(key{kind: "policy"}, f.Policy) {
+			return
+		}
+		_ = all("approval", f.Approvals, yield) && all("class", f.Classes, yield) && all("image", f.Images, yield) &&
+			all("machine", f.Machines, yield) && all("profile", f.Profiles, yield) &&
+			all("segment", f.Segments, yield) && all("site", f.Sites, yield) && all("stack", f.Stacks, yield) && all("tenant", f.Tenants, yield)
 	}
+}
+
+func all[V any](kind string, from map[string]*V, yield func(key, any) bool) bool {
+	for name, v := range from {
+		if !yield(key{kind, name}, v) {
+			return false
+		}
+	}
+	return true
 }
 
 // facts are what follows for entities from others: the pool and the tenant that a machine is allocated to, the
 // tenant of a segment, what serves a pool, and how many machines and GPUs a tenant has to use.
-func facts(f *fleet.Fleet) map[string][]Leaf {
-	all := make(map[string][]Leaf, len(f.Machines))
-	for _, p := range f.Pools() {
-		tenant := "tenant/" + p.Tenant
-		at := state.Path{"cluster", p.Cluster, "pool", p.Name, "machines"}
-		all[tenant] = append(all[tenant], Leaf{at.String(), text(slices.Concat([]string{}, p.Machines))})
-		for _, name := range p.Machines {
-			if machine := "machine/" + name; all[machine] == nil {
-				all[machine] = []Leaf{{"pool", text(p.Address())}, {"tenant", text(p.Tenant)}}
-			}
-		}
-	}
-	for name := range f.Segments {
-		if tenant := f.TenantOf(name); tenant != "" {
-			all["segment/"+name] = []Leaf{{"tenant", text(tenant)}}
-		}
-	}
+func facts(f *fleet.Fleet) map[key][]Leaf {
+	all := make(map[key][]Leaf, len(f.Machines))
 	hosts, gpus := map[string]int{}, map[string]int{}
 	for _, p := range f.Pools() {
+		tenant := key{"tenant", p.Tenant}
+		at := state.Path{"cluster", p.Cluster, "pool", p.Name, "machines"}
+		all[tenant] = append(all[tenant], Leaf{at.String(), text(slices.Concat([]string{}, p.Machines))})
+		serves := []Leaf{{"pool", text(p.Address())}, {"tenant", text(p.Tenant)}} // the same of all its machines
+		leaving := f.Leaving(p.Tenant, p.Cluster) != ""
 		for _, name := range p.Machines {
+			if machine := (key{"machine", name}); all[machine] == nil {
+				all[machine] = serves
+			}
 			m := f.Machines[name]
-			if m == nil || m.Lifecycle == fleet.Retired || m.Lifecycle == fleet.RMA || f.Leaving(p.Tenant, p.Cluster) != "" {
+			if m == nil || leaving || m.Lifecycle == fleet.Retired || m.Lifecycle == fleet.RMA {
 				continue
 			}
 			hosts[p.Tenant]++
@@ -70,8 +68,13 @@ func facts(f *fleet.Fleet) map[string][]Leaf {
 			}
 		}
 	}
+	for name := range f.Segments {
+		if tenant := f.TenantOf(name); tenant != "" {
+			all[key{"segment", name}] = []Leaf{{"tenant", text(tenant)}}
+		}
+	}
 	for name := range f.Tenants {
-		tenant := "tenant/" + name
+		tenant := key{"tenant", name}
 		all[tenant] = append(all[tenant], Leaf{"gpus", text(gpus[name])}, Leaf{"hosts", text(hosts[name])})
 	}
 	return all
@@ -124,6 +127,14 @@ func composite(v any) bool {
 
 // text is a value as JSON.
 func text(v any) Value {
+	switch v := v.(type) { // what nearly all are
+	case json.Number:
+		return Value(v)
+	case string:
+		if !strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+			return Value(`"` + v + `"`)
+		}
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

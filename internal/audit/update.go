@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"slices"
 	"strings"
 
@@ -16,7 +17,11 @@ import (
 // Loader loads fleets, as [fleet.Loader] does.
 type Loader interface {
 	Load(ctx context.Context, fsys fs.FS) (*fleet.Fleet, diag.List)
+	LoadAll(ctx context.Context, all []fs.FS) iter.Seq2[*fleet.Fleet, diag.List]
 }
+
+// atATime is how many commits are compiled together.
+const atATime = 32
 
 // Pending is how many commits of a line the index does not know yet.
 func (x *Index) Pending(l *sources.Line) int { return len(l.Commits) - x.common(l) }
@@ -43,10 +48,10 @@ func (x *Index) Update(ctx context.Context, l *sources.Line, loader Loader) erro
 	if n == len(l.Commits) {
 		return nil
 	}
-	w := walker{index: x, line: l, loader: loader, state: x.replay(n), known: map[string]known{}}
+	w := walker{index: x, line: l, loader: loader, state: x.replay(n), known: map[key]*known{}}
 	var err error
-	for i := n; i < len(l.Commits) && err == nil; i++ {
-		err = w.read(ctx, i)
+	for i := n; i < len(l.Commits) && err == nil; i += x.batch {
+		err = w.read(ctx, i, min(i+x.batch, len(l.Commits)))
 	}
 	// An index that cannot be written is a slow start the next time, no failure.
 	_ = x.write()
@@ -59,85 +64,121 @@ type walker struct {
 	line   *sources.Line
 	loader Loader
 	state  states
-	known  map[string]known // of the last fleet
+	known  map[key]*known // of the last fleet
 }
 
 // known is an entity as it was compared last; the same pointer and the same facts are the same leaves.
 type known struct {
 	value any
 	facts []Leaf
+	seen  int // the last commit that had it
 }
 
-// read compares one commit with the last that was a fleet.
-func (w *walker) read(ctx context.Context, i int) error {
-	c := commitOf(w.line, i)
-	f, why, err := w.load(ctx, i)
-	if err != nil {
-		return fmt.Errorf("read the history at commit %s: %w", w.line.Commits[i].Short(), err)
+// read compares some commits, each with the last before it that was a fleet.
+func (w *walker) read(ctx context.Context, begin, end int) error {
+	trees := make([]fs.FS, end-begin)
+	var there []fs.FS
+	for i := range trees {
+		s, err := w.line.At(begin + i)
+		switch {
+		case errors.Is(err, sources.ErrPathNotFound):
+			continue
+		case err != nil:
+			return w.fail(begin+i, err)
+		}
+		trees[i] = ownSchema{s.FS.(treeFS)}
+		there = append(there, trees[i])
 	}
-	c.Invalid = why
-	w.index.data.Commits = append(w.index.data.Commits, c)
-	if f != nil {
-		w.compare(i, f)
+	next, stop := iter.Pull2(w.loader.LoadAll(ctx, there))
+	defer stop()
+	for i, tree := range trees {
+		c := commitOf(w.line, begin+i)
+		switch {
+		case tree == nil && len(w.state) > 0:
+			c.Invalid = "the fleet's directory is gone"
+			w.index.data.Commits = append(w.index.data.Commits, c)
+			continue
+		case tree == nil: // it is not there yet
+			w.index.data.Commits = append(w.index.data.Commits, c)
+			continue
+		}
+		f, found, _ := next()
+		if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == "MW104" }) {
+			f, found = w.loader.Load(ctx, tree) // what ran into a limit may not do so again
+		}
+		var err error
+		if c.Invalid, err = w.judge(ctx, found); err != nil {
+			return w.fail(begin+i, err)
+		}
+		w.index.data.Commits = append(w.index.data.Commits, c)
+		if c.Invalid == "" {
+			w.compare(begin+i, f)
+		}
 	}
 	return nil
 }
 
-// load is the fleet at a commit, or why there is none; both are empty before the fleet's directory is there.
-func (w *walker) load(ctx context.Context, i int) (f *fleet.Fleet, why string, err error) {
-	s, err := w.line.At(i)
-	switch {
-	case errors.Is(err, sources.ErrPathNotFound) && len(w.state) == 0:
-		return nil, "", nil
-	case errors.Is(err, sources.ErrPathNotFound):
-		return nil, "the fleet's directory is gone", nil
-	case err != nil:
-		return nil, "", err
-	}
-	var found diag.List
-	for range 2 { // what ran into a limit may not do so again
-		f, found = w.loader.Load(ctx, ownSchema{s.FS.(treeFS)})
-		if !slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == "MW104" }) {
-			break
-		}
-	}
+func (w *walker) fail(i int, err error) error {
+	return fmt.Errorf("read the history at commit %s: %w", w.line.Commits[i].Short(), err)
+}
+
+// judge says why a commit is no fleet, if it is none, by what was found in it.
+func (w *walker) judge(ctx context.Context, found diag.List) (why string, err error) {
 	switch {
 	case ctx.Err() != nil:
-		return nil, "", ctx.Err()
+		return "", ctx.Err()
 	case w.line.Damaged():
-		return nil, "", fmt.Errorf("%w: the clone lacks some of its files; git fetch --refetch", sources.ErrDamaged)
+		return "", fmt.Errorf("%w: the clone lacks some of its files; git fetch --refetch", sources.ErrDamaged)
 	case found.Err() == nil:
-		return f, "", nil
+		return "", nil
 	}
 	for _, d := range found {
 		if d.Code == "MW100" && d.Hint == "" && !d.Pos.IsValid() { // not the commit's fault: the compiler did not run
-			return nil, "", errors.New(d.Summary)
+			return "", errors.New(d.Summary)
 		}
 	}
 	first := found[slices.IndexFunc(found, func(d diag.Diagnostic) bool { return d.Severity == diag.Error })]
 	why = fmt.Sprintf("%s: %s  [%s]", first.Pos, first.Summary, first.Code)
-	return nil, strings.TrimPrefix(why, "-: "), nil
+	return strings.TrimPrefix(why, "-: "), nil
 }
 
-// compare adds what a fleet changes of the state.
+// compare adds what a fleet changes of the state. Nearly all of it is as it was, which is seen without looking inside.
 func (w *walker) compare(i int, f *fleet.Fleet) {
-	all, facts := entities(f), facts(f)
-	now := make(map[string]known, len(all))
+	facts, first := facts(f), len(w.known) == 0
 	var steps []step
 	differs := func(name string, leaves []Leaf) {
 		if changes := between(w.state[name], leaves); len(changes) > 0 {
 			steps = append(steps, step{Commit: i, Entity: name, Changes: changes})
 		}
 	}
-	for name, value := range all {
-		now[name] = known{value, facts[name]}
-		if last, ok := w.known[name]; !ok || last.value != value || !slices.Equal(last.facts, facts[name]) {
-			differs(name, leaves(value, facts[name]))
+	n := 0
+	for k, value := range each(f) {
+		n++
+		last := w.known[k]
+		if last != nil && last.value == value && slices.Equal(last.facts, facts[k]) {
+			last.seen = i
+			continue
+		}
+		w.known[k] = &known{value, facts[k], i}
+		differs(k.String(), leaves(value, facts[k]))
+	}
+	if n < len(w.known) {
+		for k, last := range w.known {
+			if last.seen != i {
+				delete(w.known, k)
+				differs(k.String(), nil)
+			}
 		}
 	}
-	for name := range w.state {
-		if _, ok := all[name]; !ok {
-			differs(name, nil)
+	if first { // of what the index had before
+		names := make(map[string]bool, n)
+		for k := range w.known {
+			names[k.String()] = true
+		}
+		for name := range w.state {
+			if !names[name] {
+				differs(name, nil)
+			}
 		}
 	}
 	slices.SortFunc(steps, func(a, b step) int { return strings.Compare(a.Entity, b.Entity) })
@@ -145,7 +186,6 @@ func (w *walker) compare(i int, f *fleet.Fleet) {
 		w.state.apply(s)
 	}
 	w.index.data.Steps = append(w.index.data.Steps, steps...)
-	w.known = now
 }
 
 // treeFS is the file system of a commit.

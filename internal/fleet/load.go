@@ -88,8 +88,17 @@ func (l *Loader) Load(ctx context.Context, fsys fs.FS) (*Fleet, diag.List) {
 	}
 	results, err := l.compileAll(ctx, instances)
 	if err != nil {
-		return nil, diag.List{{Code: "MW100", Summary: fmt.Sprintf("the fleet could not be compiled: %v", err)}}
+		return nil, notCompiled(err)
 	}
+	return l.finish(ctx, fsys, instances, results, list)
+}
+
+func notCompiled(err error) diag.List {
+	return diag.List{{Code: "MW100", Summary: fmt.Sprintf("the fleet could not be compiled: %v", err)}}
+}
+
+// finish makes a fleet of what its directories came to, and checks it.
+func (l *Loader) finish(ctx context.Context, fsys fs.FS, instances []*instance, results []*result, list diag.List) (*Fleet, diag.List) {
 	for _, r := range results {
 		list = append(list, r.findings...)
 	}

@@ -75,6 +75,7 @@ type tree struct {
 	vendored string // what the copy of the schema is to the file system, if it agrees; see identify
 	module   string // the module's import path without its major version
 	language string // the CUE version that the module asks for
+	moduleID string // what the module file is to the file system, "-…" for no link; see identify
 	fsys     fs.FS
 }
 
@@ -111,6 +112,14 @@ func identify(fsys fs.FS, name string) string {
 	return ""
 }
 
+// identifyEntry is identify for an entry of a listing, which may know by itself.
+func identifyEntry(fsys fs.FS, name string, e fs.DirEntry) string {
+	if known, ok := e.(interface{ Identity() string }); ok {
+		return known.Identity()
+	}
+	return identify(fsys, name)
+}
+
 // readTree reads the CUE files of a repository within limits. What CUE itself passes over is passed
 // over: names that begin with "." or "_", and *_test.cue and *_tool.cue. What has not changed since
 // last, a tree that was read before or nil, is not read again.
@@ -120,7 +129,7 @@ func readTree(fsys fs.FS, limits Limits, last *tree) (*tree, diag.List) {
 	if last != nil {
 		before = last.root
 	}
-	root := r.directory(".", before)
+	root := r.directory(".", identify(fsys, "."), before)
 	if len(r.found) > 0 {
 		return nil, r.found
 	}
@@ -129,7 +138,12 @@ func readTree(fsys fs.FS, limits Limits, last *tree) (*tree, diag.List) {
 	}
 	t := &tree{dirs: map[string][]sourceFile{}, root: root, fsys: fsys}
 	t.list(".", root)
-	list := t.readModule(limits)
+	var list diag.List
+	if t.moduleID = identify(fsys, moduleFile); strings.HasPrefix(t.moduleID, "-") && last != nil && t.moduleID == last.moduleID {
+		t.module, t.language = last.module, last.language
+	} else {
+		list = t.readModule(limits)
+	}
 	if t.vendored = identify(fsys, vendoredSchema); t.vendored == "" || last == nil || t.vendored != last.vendored {
 		list = append(list, t.checkVendored(limits)...)
 	}
@@ -160,8 +174,8 @@ func (r *reader) refuse(name, hint, format string, args ...any) {
 }
 
 // directory reads a directory, or takes over what it was before.
-func (r *reader) directory(name string, last *directory) *directory {
-	d := &directory{id: identify(r.fsys, name), dirs: map[string]*directory{}}
+func (r *reader) directory(name, id string, last *directory) *directory {
+	d := &directory{id: id, dirs: map[string]*directory{}}
 	if last != nil && d.id != "" && d.id == last.id {
 		r.count(name, last.count)
 		return last
@@ -196,7 +210,7 @@ func (r *reader) entry(d *directory, name string, e fs.DirEntry, last *directory
 		r.full = true
 	case e.IsDir():
 		r.count(name, one)
-		sub := r.directory(name, last.dirs[name])
+		sub := r.directory(name, identifyEntry(r.fsys, name, e), last.dirs[name])
 		d.dirs[name] = sub
 		d.count.add(one)
 		d.count.add(sub.count)
@@ -216,7 +230,7 @@ func (r *reader) entry(d *directory, name string, e fs.DirEntry, last *directory
 
 // file reads a file, or takes over what it was before.
 func (r *reader) file(name string, e fs.DirEntry, last *directory) (sourceFile, string) {
-	id := identify(r.fsys, name)
+	id := identifyEntry(r.fsys, name, e)
 	i, known := slices.BinarySearchFunc(last.files, name, func(f sourceFile, name string) int { return strings.Compare(f.Name, name) })
 	if known && id != "" && last.files[i].id == id {
 		return last.files[i], ""

@@ -28,7 +28,7 @@ import (
 const (
 	chunkMax = 512 << 10 // of the 1 MiB that an object may have
 
-	memoryLabel      = "millwright.dev/memory" // "head", "chunk" or "commit"
+	memoryLabel      = "millwright.dev/memory" // "head", "chunk", "commit" or "note"
 	headLabel        = "millwright.dev/memory-of"
 	targetAnnotation = "millwright.dev/target"
 	fieldManager     = "millwright-memory"
@@ -65,11 +65,15 @@ func (s *configMaps) Load(ctx context.Context, t state.Target) (Memory, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for try := 1; ; try++ {
-		h, err := s.head(ctx, t)
+		h, err := s.head(ctx, nameOf("target", t.String()))
 		if err != nil {
 			return Memory{}, fmt.Errorf("load the memory of %s: %w", t, err)
 		}
-		m, err := s.content(ctx, t, h)
+		var m Memory
+		content, err := s.content(ctx, h)
+		if err == nil && content != nil {
+			m, err = decode(t, content)
+		}
 		if apierrors.IsNotFound(err) && try < 3 {
 			continue // somebody may just have replaced this generation
 		}
@@ -90,7 +94,7 @@ func (s *configMaps) Save(ctx context.Context, t state.Target, m Memory) error {
 	defer s.mu.Unlock()
 	old := s.seen[t]
 	if old == nil {
-		if old, err = s.head(ctx, t); err != nil {
+		if old, err = s.head(ctx, nameOf("target", t.String())); err != nil {
 			return fmt.Errorf("save the memory of %s: %w", t, err)
 		}
 	}
@@ -98,10 +102,10 @@ func (s *configMaps) Save(ctx context.Context, t state.Target, m Memory) error {
 		s.seen[t] = old
 		return nil
 	}
-	now, err := s.replace(ctx, t, old, content)
+	now, err := s.replace(ctx, tag{"head", targetAnnotation, t.String()}, old, content)
 	if err != nil {
 		// Perhaps only the answer was lost, or what came after the head was changed.
-		if now, err2 := s.head(ctx, t); err2 == nil && now.digest == digest(content) {
+		if now, err2 := s.head(ctx, old.name); err2 == nil && now.digest == digest(content) {
 			s.seen[t] = now
 			return nil
 		}
@@ -115,8 +119,11 @@ func (s *configMaps) Save(ctx context.Context, t state.Target, m Memory) error {
 	return nil
 }
 
+// tag is what a head says of itself: which kind it is, and of what.
+type tag struct{ kind, annotation, value string }
+
 // replace writes content beside what old says, makes it the one that counts, and clears up.
-func (s *configMaps) replace(ctx context.Context, t state.Target, old *head, content []byte) (*head, error) {
+func (s *configMaps) replace(ctx context.Context, of tag, old *head, content []byte) (*head, error) {
 	if content == nil {
 		if err := s.maps.Delete(ctx, old.name, old.only()); err != nil {
 			return nil, err
@@ -137,7 +144,7 @@ func (s *configMaps) replace(ctx context.Context, t state.Target, old *head, con
 			now.chunks++
 		}
 	}
-	written, err := s.writeHead(ctx, t, old, now)
+	written, err := s.writeHead(ctx, of, old, now)
 	if err != nil {
 		return nil, err
 	}
@@ -148,12 +155,12 @@ func (s *configMaps) replace(ctx context.Context, t state.Target, old *head, con
 	return now, s.sweep(ctx, now.name, now.generation)
 }
 
-func (s *configMaps) writeHead(ctx context.Context, t state.Target, old, now *head) (*corev1.ConfigMap, error) {
+func (s *configMaps) writeHead(ctx context.Context, of tag, old, now *head) (*corev1.ConfigMap, error) {
 	m := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: now.name, UID: types.UID(old.uid), ResourceVersion: old.version,
-			Labels:      map[string]string{memoryLabel: "head"},
-			Annotations: map[string]string{targetAnnotation: t.String()},
+			Labels:      map[string]string{memoryLabel: of.kind},
+			Annotations: map[string]string{of.annotation: of.value},
 		},
 		Data: map[string]string{keyDigest: now.digest, keyChunks: strconv.Itoa(now.chunks), keyGeneration: now.generation},
 	}
@@ -183,9 +190,8 @@ func (s *configMaps) sweep(ctx context.Context, name, keep string) error {
 	return nil
 }
 
-// head reads a target's head.
-func (s *configMaps) head(ctx context.Context, t state.Target) (*head, error) {
-	name := nameOf("target", t.String())
+// head reads the head of that name.
+func (s *configMaps) head(ctx context.Context, name string) (*head, error) {
 	m, err := s.maps.Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return &head{name: name}, nil
@@ -193,37 +199,42 @@ func (s *configMaps) head(ctx context.Context, t state.Target) (*head, error) {
 	if err != nil {
 		return nil, err
 	}
+	return headOf(m)
+}
+
+func headOf(m *corev1.ConfigMap) (*head, error) {
 	h := &head{
-		name: name, uid: string(m.UID), version: m.ResourceVersion,
+		name: m.Name, uid: string(m.UID), version: m.ResourceVersion,
 		digest: m.Data[keyDigest], generation: m.Data[keyGeneration], inline: m.BinaryData[keyContent],
 	}
+	var err error
 	if h.chunks, err = strconv.Atoi(m.Data[keyChunks]); err != nil || h.digest == "" {
-		return nil, fmt.Errorf("ConfigMap %s is damaged: it has no digest or no number of chunks", name)
+		return nil, fmt.Errorf("ConfigMap %s is damaged: it has no digest or no number of chunks", m.Name)
 	}
 	return h, nil
 }
 
-// content puts the memory together that a head names.
-func (s *configMaps) content(ctx context.Context, t state.Target, h *head) (Memory, error) {
+// content puts together what a head names; nil if there is nothing.
+func (s *configMaps) content(ctx context.Context, h *head) ([]byte, error) {
 	if h.version == "" {
-		return Memory{}, nil
+		return nil, nil
 	}
 	packed := h.inline
 	for i := range h.chunks {
 		m, err := s.maps.Get(ctx, h.chunkName(i), metav1.GetOptions{})
 		if err != nil {
-			return Memory{}, err
+			return nil, err
 		}
 		packed = append(packed, m.BinaryData[keyContent]...)
 	}
 	content, err := unpack(packed)
 	if err != nil {
-		return Memory{}, fmt.Errorf("it is damaged: %w", err)
+		return nil, fmt.Errorf("it is damaged: %w", err)
 	}
 	if digest(content) != h.digest {
-		return Memory{}, errors.New("it is damaged: its content has another digest")
+		return nil, errors.New("it is damaged: its content has another digest")
 	}
-	return decode(t, content)
+	return content, nil
 }
 
 func (h *head) only() metav1.DeleteOptions {

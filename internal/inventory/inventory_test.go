@@ -307,7 +307,7 @@ func TestCrashWhileSavingChunks(t *testing.T) {
 			require.NoError(t, c.open(chunk).Save(t.Context(), tenant, memory(tenant, 120, "third")))
 			list, listErr := c.maps.List(t.Context(), metav1.ListOptions{LabelSelector: memoryLabel})
 			require.NoError(t, listErr)
-			head, listErr := c.open(chunk).(*configMaps).head(t.Context(), tenant)
+			head, listErr := c.open(chunk).(*configMaps).head(t.Context(), nameOf("target", tenant.String()))
 			require.NoError(t, listErr)
 			require.Greater(t, head.chunks, 3)
 			require.Len(t, list.Items, 1+head.chunks, "broken at write %d: nothing is left over", at)

@@ -34,6 +34,23 @@ type Report struct {
 	Unreachable []Unreachable `json:"unreachable,omitempty"`
 	// Alarms are violations of isolation, whoever caused them.
 	Alarms []string `json:"alarms,omitempty"`
+	// Journal is how the record of what was done stands; nil where none is kept.
+	Journal *Journal `json:"journal,omitempty"`
+}
+
+// Journal is how the record of what was done stands.
+type Journal struct {
+	// Ref is of the repository at Remote, or of the one in the directory Dir alone where Remote is empty.
+	Ref    string `json:"ref"`
+	Remote string `json:"remote,omitempty"`
+	Dir    string `json:"dir"`
+	// Waiting is how many runs are not there for good yet, Since when the oldest of them ended.
+	Waiting int       `json:"waiting"`
+	Since   time.Time `json:"since,omitzero"`
+	// Error says why they are not, and what to do. Blocked: somebody else wrote to the ref, so that nothing is
+	// pushed before a person has looked.
+	Error   string `json:"error,omitempty"`
+	Blocked bool   `json:"blocked,omitempty"`
 }
 
 // Source is which commit is in force, and whether it is the newest.

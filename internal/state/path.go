@@ -49,7 +49,7 @@ func (p Path) HasPrefix(q Path) bool {
 	return true
 }
 
-// ParsePath reads a path as Path.String writes it.
+// ParsePath reads a path as Path.String writes it, and as people write one in CUE: labels."a.b/c".
 func ParsePath(s string) (Path, error) {
 	var p Path
 	for i := 0; i < len(s); {
@@ -73,6 +73,15 @@ func ParsePath(s string) (Path, error) {
 		default:
 			if s[i] == '.' && len(p) > 0 {
 				i++
+			}
+			if strings.HasPrefix(s[i:], `"`) {
+				quoted, err := strconv.QuotedPrefix(s[i:])
+				key, bad := strconv.Unquote(quoted)
+				if err != nil || bad != nil || i+len(quoted) < len(s) && !strings.ContainsAny(s[i+len(quoted):i+len(quoted)+1], ".[") {
+					return nil, fmt.Errorf("path %q: the key that begins at %d is not closed", s, i)
+				}
+				p, i = append(p, key), i+len(quoted)
+				continue
 			}
 			end := strings.IndexAny(s[i:], ".[")
 			if end < 0 {

@@ -28,6 +28,19 @@ func TestPathsReadBackAsPrinted(t *testing.T) {
 	}
 }
 
+// The keys that CUE has in quotes may stand so in a path, too.
+func TestPathsAsInCUE(t *testing.T) {
+	for text, want := range map[string]Path{
+		`labels."a.b/c"`: {"labels", "a.b/c"},
+		`"a.b"[0].c`:     {"a.b", "[0]", "c"},
+		`a."b c".d`:      {"a", "b c", "d"},
+	} {
+		p, err := ParsePath(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, p)
+	}
+}
+
 func TestParsePathRefuses(t *testing.T) {
 	for text, why := range map[string]string{
 		".a":                      "empty key",
@@ -40,6 +53,8 @@ func TestParsePathRefuses(t *testing.T) {
 		`a["x`:                    "not closed",
 		`a["x"`:                   "not closed",
 		`a["\q"]`:                 "not closed",
+		`a."x`:                    "not closed",
+		`a."x"y`:                  "not closed",
 		"a[99999999999999999999]": "no number",
 	} {
 		_, err := ParsePath(text)
@@ -61,7 +76,7 @@ func TestJoinSharesNoMemory(t *testing.T) {
 
 // Whatever is accepted prints in a form that means the same.
 func FuzzParsePath(f *testing.F) {
-	for _, s := range []string{"spec.bmc", "a[0].b", `a["x.y"][3]`, `[""]`, `a["\u00e9"]`, "a.[0]"} {
+	for _, s := range []string{"spec.bmc", "a[0].b", `a["x.y"][3]`, `[""]`, `a["\u00e9"]`, "a.[0]", `a."b.c"[1]`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

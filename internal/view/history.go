@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,25 +30,74 @@ func HistoryText(w io.Writer, a audit.Answer, s Style) error {
 		switch name := s.paint(strong, e.Entity); {
 		case e.Change == audit.Invalid:
 			p.f("  %s\n", s.paint(bad, "no fleet: "+cut(e.Commit.Invalid)))
-		case e.Change != audit.Changed && a.Field == "":
-			p.f("  %s %s, %s\n", name, e.Change, plural(len(e.Changes), "field"))
+		case e.Change != audit.Changed && (a.Field == "" || len(e.Changes) == 0):
+			p.f("  %s %s%s\n", name, e.Change, fieldsText(e))
 		default:
 			for _, c := range e.Changes {
 				old, now := values(c.Old.Plain(), c.New.Plain())
 				p.f("  %s: %s → %s\n", s.paint(strong, join(e.Entity, c.Path)), old, now)
+				setsText(&p, c.Sets, s)
 			}
 		}
 	}
+	if len(a.Unknown) > 0 {
+		p.f("%s\n", s.paint(faint, "not known is the history of "+unknownText(a.Unknown)))
+	}
 	return p.err
+}
+
+// fieldsText is how many fields came or went with something.
+func fieldsText(e audit.Event) string {
+	if len(e.Changes) == 0 {
+		return ""
+	}
+	return ", " + plural(len(e.Changes), "field")
+}
+
+// manySets is how many fields of an object are named that a change sets.
+const manySets = 3
+
+// setsText prints which fields of a rendered object come of a change.
+func setsText(p *printer, sets []string, s Style) {
+	if len(sets) == 0 {
+		return
+	}
+	text := "sets " + strings.Join(sets[:min(len(sets), manySets)], ", ")
+	if more := len(sets) - manySets; more > 0 {
+		text += " and " + plural(more, "field") + " more"
+	}
+	p.f("    %s\n", s.paint(faint, cut(clean(text))))
+}
+
+// unknownText names origins that a history does not know.
+func unknownText(all []audit.Origin) string {
+	names := map[string]bool{}
+	for _, o := range all {
+		names[o.Entity] = true
+	}
+	return strings.Join(slices.Sorted(maps.Keys(names)), ", ")
 }
 
 // commitText prints a commit and who stands behind it, then those before it that were no fleet.
 func commitText(p *printer, c audit.Commit, with []audit.Commit, s Style) {
 	p.f("%s  %s  %s\n  %s\n", c.Time.Format(merged), s.paint(caution, c.Hash[:min(12, len(c.Hash))]), cut(clean(c.Subject)), s.paint(faint, behind(c)))
+	withText(p, with, "  ", s)
+}
+
+// withText prints the commits before one that were no fleet.
+func withText(p *printer, with []audit.Commit, indent string, s Style) {
 	for _, before := range slices.Backward(with) {
-		p.f("  %s\n", s.paint(faint, fmt.Sprintf("with %s %s, %s, which was no fleet by itself: %s",
+		p.f("%s%s\n", indent, s.paint(faint, fmt.Sprintf("with %s %s, %s, which was no fleet by itself: %s",
 			before.Hash[:min(12, len(before.Hash))], cut(clean(before.Subject)), behind(before), cut(clean(before.Invalid)))))
 	}
+}
+
+// commitName is a commit on one line; what has none is not committed yet.
+func commitName(c audit.Commit) string {
+	if c.Hash == "" {
+		return "in the directory, not committed yet"
+	}
+	return fmt.Sprintf("%s in %s  %s", c.Time.Format(merged), c.Hash[:min(12, len(c.Hash))], cut(clean(c.Subject)))
 }
 
 // behind is who stands behind a commit, as it says itself.
@@ -114,6 +164,8 @@ func madeAt(v audit.Standing) time.Time {
 type Notice struct {
 	Complete   bool     `json:"complete"`
 	Incomplete []string `json:"incomplete,omitempty"`
+	// Notes are what no history can tell of what was asked for.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // HistoryJSON writes events for programs.
@@ -136,14 +188,14 @@ func MomentJSON(w io.Writer, m audit.Moment, n Notice) error {
 
 // HistoryCSV writes one row for each field of each event.
 func HistoryCSV(w io.Writer, a audit.Answer) error {
-	rows := [][]string{append(slices.Clone(commitColumns), "entity", "change", "field", "old", "new")}
+	rows := [][]string{append(slices.Clone(commitColumns), "entity", "change", "field", "old", "new", "sets")}
 	for _, e := range a.Events {
 		changes := e.Changes
-		if len(changes) == 0 {
-			changes = []audit.Change{{New: ""}}
+		if len(changes) == 0 || len(e.Sets) > 0 { // that the entity is there is a row of its own
+			changes = append([]audit.Change{{Sets: e.Sets}}, changes...)
 		}
 		for _, c := range changes {
-			rows = append(rows, append(commitCells(e.Commit), e.Entity, e.Change, c.Path, plainText(c.Old), plainText(c.New)))
+			rows = append(rows, append(commitCells(e.Commit), e.Entity, e.Change, c.Path, plainText(c.Old), plainText(c.New), strings.Join(c.Sets, "; ")))
 		}
 	}
 	return writeCSV(w, rows)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 	"unicode"
 
@@ -23,11 +24,16 @@ func TestHistoryHostile(t *testing.T) {
 		{Commit: c, With: []audit.Commit{c}, Entity: bad, Change: audit.Changed, Changes: []audit.Change{{Path: bad, Old: "\"=1\\n\\u001b\"", New: "-1"}}},
 		{Commit: c, Change: audit.Invalid},
 		{Commit: audit.Commit{}, Entity: "tenant/acme", Change: audit.Removed},
-	}}
+		{Commit: c, Entity: bad, Change: audit.Changed, Sets: []string{bad}, Changes: []audit.Change{{Path: bad, Sets: []string{bad}}}},
+	}, Unknown: []audit.Origin{{Entity: bad, Field: bad}}}
+	one := Why{Address: bad, Leaves: []WhyLeaf{{Path: bad, Changed: &a.Events[0]}}}
+	many := Why{Address: bad, Leaves: []WhyLeaf{{Path: bad, Changed: &a.Events[0]}, {Path: "x", Changed: &a.Events[2]}}}
 	m := audit.Moment{Address: bad, Field: bad, Values: []audit.Standing{{Path: bad, Value: "\"\\u001b\"", Commit: &c, With: []audit.Commit{c}}, {}}}
 	for name, write := range map[string]func(io.Writer) error{
 		"history":      func(w io.Writer) error { return HistoryText(w, a, Style{}) },
 		"moment":       func(w io.Writer) error { return MomentText(w, m, Style{}) },
+		"why one":      func(w io.Writer) error { return WhyText(w, one, fstest.MapFS{}, Style{}) },
+		"why many":     func(w io.Writer) error { return WhyText(w, many, fstest.MapFS{}, Style{}) },
 		"history JSON": func(w io.Writer) error { return HistoryJSON(w, a, Notice{}) },
 		"moment JSON":  func(w io.Writer) error { return MomentJSON(w, m, Notice{}) },
 		"history CSV":  func(w io.Writer) error { return HistoryCSV(w, a) },

@@ -40,6 +40,7 @@ func ReportText(w io.Writer, r report.Report, now time.Time, s Style) error {
 	for _, a := range r.Alarms {
 		p.f("%s isolation: %s\n", s.paint(bad, "!"), sentence(a))
 	}
+	journalError(&p, r.Journal, now, s)
 	p.f("%s", counts(r.Counts))
 	if !r.Complete {
 		p.f("  %s", s.paint(caution, "(incomplete: not everything could be read)"))
@@ -98,6 +99,21 @@ func sourceError(p *printer, source report.Source, now time.Time, s Style) {
 	}
 	if !source.Fetched.IsZero() {
 		p.f("  the source was last read %s\n", report.Ago(now, source.Fetched))
+	}
+}
+
+// journalError says why what was done is not on record where it should be.
+func journalError(p *printer, j *report.Journal, now time.Time, s Style) {
+	if j == nil || j.Error == "" {
+		return
+	}
+	colour, what := caution, "is not written"
+	if j.Blocked {
+		colour, what = bad, "is blocked"
+	}
+	p.f("%s the journal %s: %s\n", s.paint(colour, "!"), what, clean(j.Error))
+	if j.Waiting > 0 {
+		p.f("  %s wait%s, the oldest ended %s\n", plural(j.Waiting, "run"), map[bool]string{true: "s"}[j.Waiting == 1], report.Ago(now, j.Since))
 	}
 }
 

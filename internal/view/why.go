@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"millwright.dev/millwright/internal/audit"
 	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/state"
 )
@@ -16,6 +17,8 @@ type Why struct {
 	Address string    `json:"address"`
 	Entity  string    `json:"entity"`
 	Leaves  []WhyLeaf `json:"leaves"`
+	// History says whether what changed last is told of all; nil if nobody asked.
+	History *Notice `json:"history,omitempty"`
 }
 
 // WhyLeaf is one value and the places that made it what it is.
@@ -24,6 +27,8 @@ type WhyLeaf struct {
 	Value  any          `json:"value,omitempty"`
 	Origin state.Origin `json:"origin,omitzero"`
 	Places []Place      `json:"places"`
+	// Changed is the last event of the field that the value comes from; nil where none is known.
+	Changed *audit.Event `json:"changed,omitempty"`
 }
 
 // Place is a line that took part: the author's, or the schema's, which gives the default if nobody
@@ -57,6 +62,9 @@ func WhyText(w io.Writer, y Why, files fs.FS, s Style) error {
 			p.f("  %-*s = %s\n", width, leaf.Path, value(leaf.Value))
 		}
 		p.f("      %s\n", s.paint(faint, strings.TrimSpace(firstPlace(group[0], s)+"  "+from(group[0]))))
+		if e := group[0].Changed; e != nil {
+			p.f("      %s\n", s.paint(faint, lastShort(*e)))
+		}
 	}
 	return p.err
 }
@@ -88,6 +96,48 @@ func whyOne(p *printer, y Why, leaf WhyLeaf, files fs.FS, s Style) {
 			p.f("  %s\n", s.pos(place.Pos))
 		}
 	}
+	if leaf.Changed != nil {
+		lastText(p, *leaf.Changed, s)
+	}
+}
+
+// manyChanges is how many values of one change are shown.
+const manyChanges = 4
+
+// lastText prints the change that made a value what it is, and who stands behind it.
+func lastText(p *printer, e audit.Event, s Style) {
+	p.f("  last changed %s\n", s.paint(strong, commitName(e.Commit)))
+	if e.Commit.Hash != "" {
+		p.f("    %s\n", s.paint(faint, behind(e.Commit)))
+	}
+	withText(p, e.With, "    ", s)
+	if len(e.Changes) == 0 || e.Change != audit.Changed && len(e.Changes) > 1 {
+		p.f("    %s %s\n", e.Entity, e.Change)
+		return
+	}
+	for _, c := range e.Changes[:min(len(e.Changes), manyChanges)] {
+		old, now := values(c.Old.Plain(), c.New.Plain())
+		p.f("    %s: %s → %s\n", join(e.Entity, c.Path), old, now)
+	}
+	if more := len(e.Changes) - manyChanges; more > 0 {
+		p.f("    and %s more\n", plural(more, "field"))
+	}
+}
+
+// lastShort is a change on one line.
+func lastShort(e audit.Event) string {
+	text := "last changed " + commitName(audit.Commit{})
+	if c := e.Commit; c.Hash != "" {
+		text = fmt.Sprintf("last changed %s in %s %s", c.Time.Format(merged), c.Hash[:min(12, len(c.Hash))], behind(c))
+	}
+	switch {
+	case len(e.Changes) == 1:
+		old, now := values(e.Changes[0].Old.Plain(), e.Changes[0].New.Plain())
+		return fmt.Sprintf("%s: %s → %s", text, old, now)
+	case e.Change != audit.Changed:
+		return fmt.Sprintf("%s: %s %s", text, e.Entity, e.Change)
+	}
+	return fmt.Sprintf("%s: %s", text, plural(len(e.Changes), "field"))
 }
 
 // byPlace groups leaves that come of the same field and place, in the order of their first.

@@ -62,6 +62,12 @@ func (d *Dashboard) metrics(w http.ResponseWriter, r *http.Request) {
 			m.family("millwright_source_fetched_timestamp_seconds", "gauge", "When the repository was last read, in seconds since 1970.")
 			m.value("millwright_source_fetched_timestamp_seconds", seconds(s.Report.Source.Fetched))
 		}
+		if j := s.Report.Journal; j != nil {
+			m.family("millwright_journal_ok", "gauge", "1 if what was done is on record where it should be, 0 if it cannot be written there.")
+			m.value("millwright_journal_ok", truth(j.Error == ""))
+			m.family("millwright_journal_waiting_runs", "gauge", "Runs that are not in the journal for good yet.")
+			m.value("millwright_journal_waiting_runs", float64(j.Waiting))
+		}
 		m.family("millwright_isolation_violations", "gauge", "Violations of isolation between tenants, whoever caused them.")
 		m.value("millwright_isolation_violations", float64(len(s.Report.Alarms)))
 		m.family("millwright_objects", "gauge", "Objects by system and status.")

@@ -88,6 +88,8 @@ type bar struct {
 	Incomplete             bool
 	NotYet                 bool // the commit in force is newer than the last pass
 	Alarms                 []string
+	Journal                *report.Journal // where something is wrong with it
+	JournalAge             string
 	Counts                 []Count
 	Scope                  string // whose view it is, where it is not everything
 }
@@ -112,6 +114,9 @@ func (r *request) bar() bar {
 	b.Age = report.Ago(r.now, r.Report.Time)
 	b.Stale = r.now.Sub(r.Report.Time) > r.stale
 	b.Incomplete, b.Alarms = !r.Report.Complete, r.Report.Alarms
+	if j := r.Report.Journal; j != nil && j.Error != "" {
+		b.Journal, b.JournalAge = j, report.Ago(r.now, j.Since)
+	}
 	b.NotYet = r.Commit != "" && r.Commit != s.Commit
 	if s.Error != "" {
 		b.Error = strings.Split(strings.TrimSpace(s.Error), "\n")
