@@ -31,8 +31,8 @@ type Agent struct {
 	Interval, Pause time.Duration
 	// Publish is told how things stand after every pass.
 	Publish func(report.Report)
-	// Approvers, if not nil, says who gave the approvals of a commit. It is asked at each look at the source,
-	// since keys come and go without a commit.
+	// Approvers, if not nil, says who gave the approvals of the commit in force. It is asked at each look at the
+	// source, whatever came of that, since keys come and go without a commit.
 	Approvers func(commit string, f *fleet.Fleet) guard.Approvers
 	// InForce, if not nil, is told what is in force from now on, before the first pass over it.
 	InForce func(Desired)
@@ -124,6 +124,7 @@ const restAfterPass = 4
 
 // take makes a new commit the one in force if it compiles. Whatever fails, the last good one stays.
 func (a *Agent) take(ctx context.Context, l look) error {
+	defer a.askApprovers()
 	var lost *sources.Error
 	switch {
 	case l.err != nil:
@@ -135,7 +136,6 @@ func (a *Agent) take(ctx context.Context, l look) error {
 		return a.fallBack(ctx)
 	case a.inForce && l.snapshot.Commit.Hash == a.want.Source.Commit:
 		a.source.Error, a.source.Refused, a.source.Fetched = "", "", l.snapshot.FetchedAt
-		a.askApprovers()
 		return nil
 	case l.snapshot.Commit.Hash == a.source.Refused && !a.lacking:
 		a.source.Error, a.source.Fetched = a.refusal, l.snapshot.FetchedAt
@@ -167,9 +167,8 @@ func (a *Agent) adopt(ctx context.Context, s sources.Snapshot) error {
 	a.source.Commit, a.source.Subject, a.source.Fetched = s.Commit.Hash, s.Commit.Subject, s.FetchedAt
 	want.Source = a.source
 	a.want, a.inForce = want, true
-	a.askApprovers()
 	if a.InForce != nil {
-		a.InForce(a.want)
+		a.InForce(want)
 	}
 	signer := "nobody whose signature counts"
 	if s.Commit.Signer != nil {
@@ -180,7 +179,7 @@ func (a *Agent) adopt(ctx context.Context, s sources.Snapshot) error {
 }
 
 func (a *Agent) askApprovers() {
-	if a.Approvers != nil {
+	if a.Approvers != nil && a.inForce {
 		a.want.Approvers = a.Approvers(a.want.Source.Commit, a.want.Fleet)
 	}
 }

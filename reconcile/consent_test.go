@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -141,6 +142,7 @@ func TestApproversAreAskedAtEachLook(t *testing.T) {
 			return guard.Approvers{}
 		}
 	})
+	w.see(look{err: errors.New("no route")}, func(s report.Source) bool { return s.Error == "no route" })
 	w.see(look{snapshot: commit("c1")}, inForce("c1"))
 	fetched := commit("c1")
 	fetched.FetchedAt = time.Unix(7, 0)
@@ -148,5 +150,5 @@ func TestApproversAreAskedAtEachLook(t *testing.T) {
 	w.see(look{snapshot: commit("bad")}, refused("c1", "bad"))
 	w.see(look{snapshot: commit("c2")}, inForce("c2"))
 	require.NoError(t, w.stop())
-	require.Equal(t, []string{"c1", "c1", "c2"}, asked)
+	require.Equal(t, []string{"c1", "c1", "c1", "c2"}, asked)
 }

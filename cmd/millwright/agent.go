@@ -11,9 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/floor"
-	"millwright.dev/millwright/internal/guard"
 	"millwright.dev/millwright/internal/inventory"
 	"millwright.dev/millwright/internal/report"
 	"millwright.dev/millwright/internal/state"
@@ -124,10 +122,7 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 		Recall:     git.At,
 		Compile:    compiler.compile,
 		Reconciler: l.reconciler, Interval: o.interval, Pause: o.pause, Log: log,
-		Approvers: func(commit string, f *fleet.Fleet) guard.Approvers {
-			h, err := git.History(commit)
-			return approvers(f, verifies(options.Signatures), h, err)
-		},
+		Approvers: approversOf(git, verifies(options.Signatures)),
 		InForce: func(d reconcile.Desired) {
 			kept.deliver(delivering, d.Fleet.Platform.Fleet)
 			store.SetFloor(floor.Of(d.Source.Commit, d.Fleet, d.Set))

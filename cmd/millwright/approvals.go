@@ -39,6 +39,14 @@ func approvers(f *fleet.Fleet, verified bool, h *sources.History, err error) gua
 	return a
 }
 
+// approversOf says who gave the approvals of a commit of a remote repository.
+func approversOf(git *sources.Git, verified bool) func(commit string, f *fleet.Fleet) guard.Approvers {
+	return func(commit string, f *fleet.Fleet) guard.Approvers {
+		h, err := git.History(commit)
+		return approvers(f, verified, h, err)
+	}
+}
+
 func approver(h *sources.History, err error, file string) guard.Approver {
 	if err != nil {
 		return guard.Approver{Unknown: err.Error()}

@@ -63,8 +63,8 @@ func Apply(p *plan.Plan, in Input) {
 
 // Foresee holds of a plan between two commits what the agent would hold of it whatever it finds: what is only
 // observed, protected or under maintenance, more deletions than may be at once, and what needs an approval that
-// the later commit does not have. Of the world it takes no
-// more than where hosts lie; Owned is how many objects the earlier commit wants.
+// the later commit does not have. Of the world it takes no more than where hosts lie; Owned is how many objects
+// the earlier commit wants.
 func Foresee(p *plan.Plan, in Input) {
 	in.before, in.foreseen = map[state.ID]plan.Status{}, true
 	in.World.Fabric = Fabric(in.Fleet)
