@@ -153,7 +153,7 @@ func (w *verification) source() {
 		case !there && w.Line.Shallow:
 			unknown++
 		case !there:
-			w.wrong(e, "it is of %q, which is no commit of the fleet's branch", e.Run.Source.Commit)
+			w.wrong(e, "it is of %q, which is no commit of the fleet's branch as far as it is checked out", e.Run.Source.Commit)
 		case at < last:
 			w.wrong(e, "it is of commit %s, after runs of one that follows that", e.Run.Source.Commit)
 		default:

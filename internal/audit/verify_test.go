@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,8 +26,8 @@ import (
 	"millwright.dev/millwright/sources"
 )
 
-// key is a key that signs, and those whom it is allowed to.
-func signingKey(t *testing.T, name string) (journal.Sign, *sources.Keys) {
+// signingKey is a key that signs, whose signature counts as that of name, and its file.
+func signingKey(t *testing.T, name string) (sign journal.Sign, counts *sources.Keys, file string) {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
 	require.NoError(t, err)
@@ -34,14 +35,15 @@ func signingKey(t *testing.T, name string) (journal.Sign, *sources.Keys) {
 	require.NoError(t, err)
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "key"), pem.EncodeToMemory(block), 0o600))
-	sign, err := sources.SSHSigner(filepath.Join(dir, "key"), "")
+	file = filepath.Join(dir, "key")
+	sign, err = sources.SSHSigner(file, "")
 	require.NoError(t, err)
 	shown, err := ssh.NewPublicKey(public)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "allowed"), append([]byte(name+" "), ssh.MarshalAuthorizedKey(shown)...), 0o600))
 	keys, err := sources.LoadKeys(filepath.Join(dir, "allowed"), "")
 	require.NoError(t, err)
-	return sign, &keys
+	return sign, &keys, file
 }
 
 // past is a fleet with a history, and the runs that made it so.
@@ -64,7 +66,7 @@ func newPast(t *testing.T) *past {
 	r.replace(allocationFile, `"gpu-00000", `, "")
 	r.commit("One machine less")
 	p := &past{T: t, line: r.line()}
-	p.sign, p.keys = signingKey(t, "agent")
+	p.sign, p.keys, _ = signingKey(t, "agent")
 	l := loader(t)
 	before := state.Set{}
 	for i, c := range p.line.Commits {
@@ -163,7 +165,7 @@ func TestVerify(t *testing.T) {
 		"5 of 5 runs are signed by an allowed signer",
 		fmt.Sprintf("%d changes made what the commits want, in the values that the journal holds", changes),
 	})
-	other, _ := signingKey(t, "mallory")
+	other, _, _ := signingKey(t, "mallory")
 
 	for name, c := range map[string]struct {
 		forge func(runs []journal.Run) []journal.Run
@@ -245,6 +247,35 @@ func TestVerify(t *testing.T) {
 	v = p.verify(good, func(v *Verify) { v.JournalKeys = nil })
 	require.Contains(t, fmt.Sprint(v.Unproven), "could have written it anew")
 }
+
+// Where the fleet's commits are signed, all that were in force are proven to be, and an approval to be by whom it names.
+func TestVerifySignedFleet(t *testing.T) {
+	if _, err := exec.LookPath("ssh-keygen"); err != nil {
+		t.Skip("ssh-keygen is not installed (package openssh-client); signed commits were not tried")
+	}
+	_, keys, file := signingKey(t, "ada@example.com")
+	r := newRepo(t, fleettest.Size{Machines: 8, Tenants: 1})
+	for _, c := range [][2]string{{"gpg.format", "ssh"}, {"user.signingkey", file}, {"commit.gpgsign", "true"}} {
+		r.git("config", c[0], c[1])
+	}
+	r.commit("Signed")
+	r.commit("Signed, too")
+	p := &past{T: t, line: r.line(), sets: make([]state.Set, 3)}
+	approved := func(by string) journal.Run {
+		return journal.Run{ID: by, Fleet: "generated", Began: noon, Ended: noon, Source: journal.Source{Commit: p.line.Commits[2].Hash}, Changes: []journal.Change{{
+			Address: "redfish/gpu-00001/bios", Action: plan.Delete, Result: journal.Done, Approval: &journal.Approval{By: by, Verified: true, Commit: p.line.Commits[1].Hash}}}}
+	}
+	first := journal.Run{ID: "first", Fleet: "generated", Began: noon, Ended: noon, Source: journal.Source{Commit: p.line.Commits[1].Hash}}
+	held := func(v *Verify) { v.JournalKeys, v.SourceKeys = nil, keys }
+	v := p.verify(p.write([]journal.Run{first, approved("ada@example.com")}, nil), held)
+	require.Empty(t, v.Wrong)
+	require.Subset(t, v.Proven, []string{"of the commits of the fleet that were in force, or lie between such, 2 are signed by an allowed signer",
+		"commits that led to what was in force brought 1 approval"})
+	v = p.verify(p.write([]journal.Run{first, approved("mallory@example.com")}, nil), held)
+	require.Contains(t, fmt.Sprint(v.Wrong), "it is signed by ada@example.com, and not by mallory@example.com")
+}
+
+var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
 // Whichever byte of the journal's files is changed: it is found, or every run still reads as it was.
 func TestVerifyBytes(t *testing.T) {
