@@ -37,52 +37,67 @@ type Done struct {
 	index *Index
 	runs  []journal.Run
 	at    []int // the place of each run's commit in the history; -1: it has none there
+
+	place   map[string]int     // of each commit in the history
+	steps   map[string][]int   // the commits that changed an entity, in their order
+	changes map[string][]tried // what commits caused, by each address that it is for
+}
+
+// tried is a change of a run.
+type tried struct {
+	run    int // of the runs
+	change journal.Change
 }
 
 // Lay lays runs, the oldest first, on a history.
 func (x *Index) Lay(runs []journal.Run) *Done {
-	place := make(map[string]int, len(x.data.Commits))
+	d := &Done{index: x, runs: runs, place: make(map[string]int, len(x.data.Commits)), steps: map[string][]int{}, changes: map[string][]tried{}}
 	for i, c := range x.data.Commits {
-		place[c.Hash] = i
+		d.place[c.Hash] = i
 	}
-	d := &Done{index: x, runs: runs}
-	for _, r := range runs {
-		at, ok := place[r.Source.Commit]
+	for _, s := range x.data.Steps {
+		d.steps[s.Entity] = append(d.steps[s.Entity], s.Commit)
+	}
+	for i, r := range runs {
+		at, ok := d.place[r.Source.Commit]
 		if !ok {
 			at = -1
 		}
 		d.at = append(d.at, at)
+		for _, c := range r.Changes {
+			if !slices.Contains(c.Causes, plan.CauseCommit) {
+				continue
+			}
+			for _, address := range regarded(c) {
+				d.changes[address] = append(d.changes[address], tried{i, c})
+			}
+		}
 	}
 	return d
 }
 
-// Effect is when what a commit did to an address was in effect: by the changes for it that runs made of that commit
-// and those after it, until the next commit that changed the same entity. Nil if the commit is not of the history.
-func (d *Done) Effect(commit, address string) *Effect {
-	from := slices.IndexFunc(d.index.data.Commits, func(c Commit) bool { return c.Hash == commit })
-	if from < 0 {
+// Effect is when what a commit did to an entity, or to a part of one, was in effect at an address: by the changes for
+// that which runs made of the commit and those after it, until the next commit that changed the entity. Nil if the
+// commit is not of the history.
+func (d *Done) Effect(commit, entity, address string) *Effect {
+	from, ok := d.place[commit]
+	if !ok {
 		return nil
 	}
-	entity, _ := written(address)
-	to := len(d.index.data.Commits)
-	for _, s := range d.index.data.Steps {
-		if s.Commit > from && s.Entity == entity {
-			to = s.Commit
-			break
-		}
+	entity, _ = written(entity)
+	for end := strings.LastIndexByte(entity, '.'); d.steps[entity] == nil && end > 0; end = strings.LastIndexByte(entity, '.') {
+		entity = entity[:end]
 	}
+	to := len(d.index.data.Commits)
+	if next := slices.IndexFunc(d.steps[entity], func(at int) bool { return at > from }); next >= 0 {
+		to = d.steps[entity][next]
+	}
+	e, runs := &Effect{Before: len(d.at) == 0 || slices.Max(d.at) < from}, map[int]bool{}
 	last := map[string]journal.Change{}
-	e, runs := &Effect{Before: true}, map[int]bool{}
-	for i, r := range d.runs {
-		e.Before = e.Before && d.at[i] < from
-		if d.at[i] < from || d.at[i] >= to {
-			continue
-		}
-		for _, c := range r.Changes {
-			if slices.Contains(c.Causes, plan.CauseCommit) && regards(c, address) {
-				last[c.Address+" "+string(c.Step)] = c
-				runs[r.Sequence] = true
-			}
+	for _, t := range d.changes[address] {
+		if at := d.at[t.run]; at >= from && at < to {
+			last[t.change.Address+" "+string(t.change.Step)] = t.change
+			runs[d.runs[t.run].Sequence] = true
 		}
 	}
 	for _, c := range last {
@@ -102,25 +117,22 @@ func (d *Done) Effect(commit, address string) *Effect {
 	return e
 }
 
-// regards reports whether a change is for an address: the object itself, what is for the entity, a cluster or a pool
-// of it, and whatever bears a machine's name.
-func regards(c journal.Change, address string) bool {
-	kind, name, _ := strings.Cut(address, "/")
-	switch kind {
-	case "machine":
-		if slices.Contains(strings.Split(c.Address, "/"), name) {
-			return true
-		}
-	case "tenant":
-		if below(c.Entity, "cluster/"+name) || below(c.Entity, "pool/"+name) {
-			return true
-		}
-	case "cluster":
-		if below(c.Entity, "pool/"+name) {
-			return true
-		}
+// regarded are the addresses that a change is for: the object and what it is part of, the entity and the cluster and
+// tenant that it belongs to, and the machine whose name stands in the address.
+func regarded(c journal.Change) []string {
+	all := map[string]bool{c.Entity: true}
+	words := strings.Split(c.Address, "/")
+	for i, word := range words {
+		all["machine/"+word] = true
+		all[strings.Join(words[:i+1], "/")] = true
 	}
-	return c.Entity == address || below(c.Address, address)
+	switch of := strings.Split(c.Entity, "/"); {
+	case of[0] == "cluster" && len(of) == 3:
+		all["tenant/"+of[1]] = true
+	case of[0] == "pool" && len(of) == 4:
+		all["tenant/"+of[1]], all["cluster/"+of[1]+"/"+of[2]] = true, true
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 func below(name, above string) bool { return name == above || strings.HasPrefix(name, above+"/") }
@@ -130,7 +142,7 @@ func (d *Done) Annotate(a *Answer, q Query) {
 	for i := range a.Events {
 		e := &a.Events[i]
 		if e.Change != Invalid {
-			e.Effect = d.Effect(e.Commit.Hash, cmp.Or(q.Object, e.Entity))
+			e.Effect = d.Effect(e.Commit.Hash, e.Entity, cmp.Or(q.Object, e.Entity))
 		}
 	}
 	if q.Tenant != "" || q.By != "" || q.Object != "" || a.Address != "" && !strings.HasPrefix(a.Address, "machine/") {
@@ -160,7 +172,7 @@ func (d *Done) bound(q Query) (all []Bound) {
 func (d *Done) AnnotateMoment(m *Moment) {
 	for i, v := range m.Values {
 		if v.Commit != nil {
-			m.Values[i].Effect = d.Effect(v.Commit.Hash, m.Address)
+			m.Values[i].Effect = d.Effect(v.Commit.Hash, m.Address, m.Address)
 		}
 	}
 	for _, b := range d.bound(Query{Until: m.At}) {
