@@ -28,6 +28,7 @@ func newHistory(g *globals) *cobra.Command {
 	var out outputs
 	var at, since, until string
 	var q audit.Query
+	var from journalSource
 	cmd := &cobra.Command{
 		Use:   "history [<address>[.field] [directory]]",
 		Short: "Say who changed something, when, by whose leave, and from what to what",
@@ -52,8 +53,9 @@ became of an object that is no longer wanted, Git does not tell.
 A time is a date, or 2026-05-03T10:00, with Z or +02:00 behind it where it is not UTC. A date alone means
 its first moment for --since, its last for --until and --at.
 
-Times are when a commit was merged, by its committer's date. When it came into effect is for the journal to
-say, which is not there yet. Who approved is what the commit's trailers Approved-by and Change-Ticket say;
+Times are when a commit was merged, by its committer's date. With --journal, the journal of what the agent
+did, it is told beside them when that came into effect, by the changes that runs made for it, and to whom
+Platform bound a machine. Who approved is what the commit's trailers Approved-by and Change-Ticket say;
 Git proves neither names nor dates. All commits are read by the schema of this version.
 
 The first time, all commits are compiled; what was found is kept in the cache directory, and only new
@@ -94,10 +96,16 @@ told beside the next commit that was a fleet.
 				notice.Notes = []string{unknowable}
 				g.say("%s", unknowable)
 			}
+			var done *audit.Done
+			if from.url != "" {
+				if done, err = from.lay(cmd, index); err != nil {
+					return err
+				}
+			}
 			if at != "" {
-				err = g.tellMoment(&out, index, q.Address, moment, notice)
+				err = g.tellMoment(&out, index, done, q.Address, moment, notice)
 			} else {
-				err = g.tellHistory(&out, index, q, notice)
+				err = g.tellHistory(&out, index, done, q, notice)
 			}
 			if err == nil && !notice.Complete {
 				return exit{code: exitIncomplete, text: strings.Join(notice.Incomplete, "; ")}
@@ -106,6 +114,7 @@ told beside the next commit that was a fleet.
 		},
 	}
 	out.flag(cmd, "text", "json", "csv")
+	from.flags(cmd)
 	cmd.Flags().StringVar(&at, "at", "", "how it stood at a time, and which commit made it so")
 	cmd.Flags().StringVar(&since, "since", "", "only commits merged at that time or later")
 	cmd.Flags().StringVar(&until, "until", "", "only commits merged at that time or earlier")
@@ -183,10 +192,13 @@ func (g *globals) notice(l *sources.Line, x *audit.Index) view.Notice {
 	return n
 }
 
-func (g *globals) tellHistory(out *outputs, x *audit.Index, q audit.Query, n view.Notice) error {
+func (g *globals) tellHistory(out *outputs, x *audit.Index, done *audit.Done, q audit.Query, n view.Notice) error {
 	answer, err := x.Ask(q)
 	if err != nil {
 		return err
+	}
+	if done != nil {
+		done.Annotate(&answer, q)
 	}
 	return out.write(g.stdout, map[string]writer{
 		"text": func(w io.Writer, s view.Style) error { return view.HistoryText(w, answer, s) },
@@ -195,10 +207,13 @@ func (g *globals) tellHistory(out *outputs, x *audit.Index, q audit.Query, n vie
 	})
 }
 
-func (g *globals) tellMoment(out *outputs, x *audit.Index, address string, at time.Time, n view.Notice) error {
+func (g *globals) tellMoment(out *outputs, x *audit.Index, done *audit.Done, address string, at time.Time, n view.Notice) error {
 	moment, err := x.At(address, at)
 	if err != nil {
 		return err
+	}
+	if done != nil {
+		done.AnnotateMoment(&moment)
 	}
 	return out.write(g.stdout, map[string]writer{
 		"text": func(w io.Writer, s view.Style) error { return view.MomentText(w, moment, s) },

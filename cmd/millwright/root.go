@@ -36,7 +36,7 @@ applied, and reports drift.`,
 		return fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		newValidate(g), newRender(g), newPlan(g), newApply(g), newAllocate(g), newStatus(g), newWhy(g), newHistory(g), newAgent(g), newVersion(g), newCharts(g),
+		newValidate(g), newRender(g), newPlan(g), newApply(g), newAllocate(g), newStatus(g), newWhy(g), newHistory(g), newAudit(g), newAgent(g), newVersion(g), newCharts(g),
 		newComment(g), newInit(g), newExplain(g), newSchema(g), newCompletion(g), newGenerateFleet(g),
 	)
 	if err := g.complete(root); err != nil {

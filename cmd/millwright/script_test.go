@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"millwright.dev/millwright/internal/fleet"
+	"millwright.dev/millwright/internal/journal"
 )
 
 // example is the fleet that every script begins with.
@@ -112,6 +114,7 @@ func TestScripts(t *testing.T) {
 			"exits":      exitsWith,
 			"sparse":     sparse,
 			"agent":      fakeAgent,
+			"runs":       appendRuns,
 			"age":        age,
 			"repository": serveCharts,
 		},
@@ -169,6 +172,24 @@ func age(ts *testscript.TestScript, _ bool, args []string) {
 			return strconv.Quote(time.Now().Add(-d).UTC().Format(time.RFC3339))
 		})
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o644))
+	}
+}
+
+// appendRuns is "runs journal ref repository file": the runs in the file, one after another, are appended to the ref
+// of the journal; of each the commit is a revision of the repository.
+func appendRuns(ts *testscript.TestScript, _ bool, args []string) {
+	j, err := journal.Create(ts.MkAbs(args[0]), args[1])
+	ts.Check(err)
+	for d := json.NewDecoder(strings.NewReader(ts.ReadFile(args[3]))); d.More(); {
+		run := journal.Run{Fleet: "example", Millwright: version, By: "agent mgmt-1 (7)"}
+		ts.Check(d.Decode(&run))
+		cmd := exec.Command("git", "rev-parse", run.Source.Commit)
+		cmd.Dir = ts.MkAbs(args[2])
+		out, err := cmd.Output()
+		ts.Check(err)
+		run.Source.Commit = strings.TrimSpace(string(out))
+		_, err = j.Append(args[1], run, nil)
+		ts.Check(err)
 	}
 }
 

@@ -43,6 +43,8 @@ type Event struct {
 	Changes []Change `json:"fields,omitempty"`
 	// Sets are the paths within a rendered object that are there because the entity is, where one was asked for.
 	Sets []string `json:"sets,omitempty"`
+	// Effect is what the journal says of it; nil where none was at hand.
+	Effect *Effect `json:"effect,omitempty"`
 }
 
 // Answer are the events that a query chooses, the newest first.
@@ -53,6 +55,8 @@ type Answer struct {
 	Events []Event `json:"events"`
 	// Unknown are what values of a rendered object come from and the history does not know.
 	Unknown []Origin `json:"unknown,omitempty"`
+	// Bound are the machines that others bound or let go, the newest first, where a journal was at hand.
+	Bound []Bound `json:"bound,omitempty"`
 }
 
 // Standing is what holds at a moment: a value, and the event that made it so.
@@ -62,6 +66,8 @@ type Standing struct {
 	// Commit made it so; nil if nothing did, as no value was there before either.
 	Commit *Commit  `json:"commit,omitempty"`
 	With   []Commit `json:"with,omitempty"`
+	// Effect is what the journal says of it; nil where none was at hand.
+	Effect *Effect `json:"effect,omitempty"`
 }
 
 // Moment is how an address stood at a time.
@@ -70,6 +76,8 @@ type Moment struct {
 	Field   string     `json:"field,omitempty"`
 	At      time.Time  `json:"at"`
 	Values  []Standing `json:"values"`
+	// Bound is to whom a machine was bound, as the journal saw it last; nil where it saw nothing, or none was at hand.
+	Bound *Bound `json:"bound,omitempty"`
 }
 
 // place is what an address leads to.
@@ -234,8 +242,13 @@ func (x *Index) walk(visit func(c Commit, with []Commit, steps []step, before st
 	}
 }
 
+// within reports whether a time lies in the query's.
+func (q Query) within(t time.Time) bool {
+	return (q.Since.IsZero() || !t.Before(q.Since)) && (q.Until.IsZero() || !t.After(q.Until))
+}
+
 func (q Query) chooses(c Commit, with []Commit) bool {
-	if !q.Since.IsZero() && c.Time.Before(q.Since) || !q.Until.IsZero() && c.Time.After(q.Until) {
+	if !q.within(c.Time) {
 		return false
 	}
 	return q.By == "" || slices.ContainsFunc(append([]Commit{c}, with...), func(c Commit) bool {

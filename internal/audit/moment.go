@@ -39,7 +39,7 @@ func (x *Index) At(address string, at time.Time) (Moment, error) {
 					delete(standing, path)
 					gone = Standing{Path: p.field, Commit: &c, With: with}
 				default:
-					standing[path] = Standing{path, ch.New, &c, with}
+					standing[path] = Standing{Path: path, Value: ch.New, Commit: &c, With: with}
 				}
 			}
 		}

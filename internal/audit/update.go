@@ -203,6 +203,15 @@ type ownSchema struct{ treeFS }
 
 const vendored = "cue.mod/pkg"
 
+// TreeAt is the fleet at the line's i-th commit as histories read it: by the schema of this version.
+func TreeAt(l *sources.Line, i int) (fs.FS, error) {
+	s, err := l.At(i)
+	if err != nil {
+		return nil, err
+	}
+	return ownSchema{s.FS.(treeFS)}, nil
+}
+
 func hidden(name string) bool { return name == vendored || strings.HasPrefix(name, vendored+"/") }
 
 // ReadDir implements fs.ReadDirFS.

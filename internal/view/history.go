@@ -39,6 +39,10 @@ func HistoryText(w io.Writer, a audit.Answer, s Style) error {
 				setsText(&p, c.Sets, s)
 			}
 		}
+		effectText(&p, e.Effect, s)
+	}
+	for _, b := range a.Bound {
+		boundText(&p, b, s)
 	}
 	if len(a.Unknown) > 0 {
 		p.f("%s\n", s.paint(faint, "not known is the history of "+unknownText(a.Unknown)))
@@ -52,6 +56,43 @@ func fieldsText(e audit.Event) string {
 		return ""
 	}
 	return ", " + plural(len(e.Changes), "field")
+}
+
+// effectText prints what the journal says of when something came about.
+func effectText(p *printer, e *audit.Effect, s Style) {
+	if e == nil {
+		return
+	}
+	numbers := make([]string, len(e.Runs))
+	for i, n := range e.Runs {
+		numbers[i] = fmt.Sprint(n)
+	}
+	by := "run " + strings.Join(numbers, ", ")
+	if len(numbers) > 1 {
+		by = "runs " + strings.Join(numbers, ", ")
+	}
+	switch all := e.Done + e.Pending + e.Failed; {
+	case all == 0 && e.Before:
+		p.f("    %s\n", s.paint(caution, "not in effect yet, by the journal"))
+	case all == 0:
+		p.f("    %s\n", s.paint(faint, "the journal has no change for it"))
+	case e.Done == all:
+		p.f("    %s\n", s.paint(good, fmt.Sprintf("in effect %s, %s: %s", e.Time.Format(merged), by, plural(all, "change"))))
+	default:
+		text := fmt.Sprintf("in effect in part: %d of %s done, %d pending, %d failed, %s", e.Done, plural(all, "change"), e.Pending, e.Failed, by)
+		p.f("    %s\n", s.paint(caution, cut(text)))
+	}
+}
+
+func boundText(p *printer, b audit.Bound, s Style) {
+	text := "let go by others"
+	if b.To != "" {
+		text = "bound by others to " + b.To
+	}
+	if b.Was != "" {
+		text += ", before to " + b.Was
+	}
+	p.f("%s  run %d  %s %s\n", b.Time.Format(merged), b.Run, s.paint(strong, "machine/"+b.Machine), cut(clean(text)))
 }
 
 // manySets is how many fields of an object are named that a change sets.
@@ -149,6 +190,10 @@ func MomentText(w io.Writer, m audit.Moment, s Style) error {
 		}
 		last = v.Commit.Hash
 		p.f("  %s = %s\n", s.paint(strong, join(m.Address, v.Path)), value(v.Value.Plain()))
+		effectText(&p, v.Effect, s)
+	}
+	if m.Bound != nil {
+		boundText(&p, *m.Bound, s)
 	}
 	return p.err
 }
@@ -188,14 +233,14 @@ func MomentJSON(w io.Writer, m audit.Moment, n Notice) error {
 
 // HistoryCSV writes one row for each field of each event.
 func HistoryCSV(w io.Writer, a audit.Answer) error {
-	rows := [][]string{append(slices.Clone(commitColumns), "entity", "change", "field", "old", "new", "sets")}
+	rows := [][]string{append(slices.Clone(commitColumns), "entity", "change", "field", "old", "new", "sets", "in_effect")}
 	for _, e := range a.Events {
 		changes := e.Changes
 		if len(changes) == 0 || len(e.Sets) > 0 { // that the entity is there is a row of its own
 			changes = append([]audit.Change{{Sets: e.Sets}}, changes...)
 		}
 		for _, c := range changes {
-			rows = append(rows, append(commitCells(e.Commit), e.Entity, e.Change, c.Path, plainText(c.Old), plainText(c.New), strings.Join(c.Sets, "; ")))
+			rows = append(rows, append(commitCells(e.Commit), e.Entity, e.Change, c.Path, plainText(c.Old), plainText(c.New), strings.Join(c.Sets, "; "), effectCell(e.Effect)))
 		}
 	}
 	return writeCSV(w, rows)
@@ -203,13 +248,13 @@ func HistoryCSV(w io.Writer, a audit.Answer) error {
 
 // MomentCSV writes one row for each value.
 func MomentCSV(w io.Writer, m audit.Moment) error {
-	rows := [][]string{append(slices.Clone(commitColumns), "entity", "at", "field", "value")}
+	rows := [][]string{append(slices.Clone(commitColumns), "entity", "at", "field", "value", "in_effect")}
 	for _, v := range m.Values {
 		var by audit.Commit
 		if v.Commit != nil {
 			by = *v.Commit
 		}
-		rows = append(rows, append(commitCells(by), m.Address, m.At.Format(time.RFC3339), v.Path, plainText(v.Value)))
+		rows = append(rows, append(commitCells(by), m.Address, m.At.Format(time.RFC3339), v.Path, plainText(v.Value), effectCell(v.Effect)))
 	}
 	return writeCSV(w, rows)
 }
@@ -222,6 +267,14 @@ func commitCells(c audit.Commit) []string {
 		when = c.Time.Format(time.RFC3339)
 	}
 	return []string{when, c.Hash, c.Subject, strings.Join(c.Authors, "; "), c.MergedBy, strings.Join(c.ApprovedBy, "; "), strings.Join(c.Tickets, "; "), c.Invalid}
+}
+
+// effectCell is when all of something was in effect; empty if it was not, or nobody knows.
+func effectCell(e *audit.Effect) string {
+	if e == nil || e.Done == 0 || e.Pending+e.Failed > 0 {
+		return ""
+	}
+	return e.Time.Format(time.RFC3339)
 }
 
 // plainText is a value as a cell: text as it is, all else as JSON.
