@@ -73,7 +73,8 @@ func story(dir string) error {
 			if err := os.WriteFile(filepath.Join(dir, "world", c.ID.Name), nil, 0o600); err != nil {
 				return err
 			}
-			if err := r.End(ctx, noon, []Outcome{{ID: c.ID, Result: Done, At: noon}}); err != nil {
+			r.End(ctx, noon, []Outcome{{ID: c.ID, Result: Done, At: noon}})
+			if err := r.Flush(); err != nil {
 				return err
 			}
 		}
