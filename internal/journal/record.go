@@ -56,6 +56,7 @@ type Recorder struct {
 
 	// Owned by whoever makes passes.
 	open    *Run       // of this process
+	newest  time.Time  // of an ID
 	ending  chan error // what comes of writing down the end of the run before; nil if that is known
 	lost    []Run
 	known   known
@@ -113,6 +114,7 @@ func NewRecorder(ctx context.Context, notes Notes, by, version string) (*Recorde
 		if err != nil {
 			return nil, fmt.Errorf("read what is not in the journal yet: %w", err)
 		}
+		r.seen(run.ID)
 		if run.Ended.IsZero() {
 			r.lost = append(r.lost, run)
 		} else {
@@ -142,7 +144,7 @@ func (r *Recorder) Begin(ctx context.Context, p Pass) error {
 		r.lost = r.lost[1:]
 	}
 	run := Run{
-		Version: FormatVersion, ID: newID(p.Now), Fleet: p.Fleet, By: r.by, Millwright: r.version, Source: p.Source, Began: p.Now.UTC().Truncate(time.Millisecond),
+		Version: FormatVersion, ID: r.newID(p.Now), Fleet: p.Fleet, By: r.by, Millwright: r.version, Source: p.Source, Began: p.Now.UTC().Truncate(time.Millisecond),
 		Drift: r.known.drifted(p), Bindings: r.known.bound(p),
 	}
 	for _, c := range p.Ready {
@@ -331,9 +333,23 @@ func (r *Recorder) setEnd(ctx context.Context, ref string, e end) error {
 	return nil
 }
 
-// newID sorts by time.
-func newID(now time.Time) string {
-	return now.UTC().Format("20060102T150405.000Z") + "-" + strings.ToLower(rand.Text()[:8])
+const idTime = "20060102T150405.000Z"
+
+// newID sorts after those of all runs that are waiting, also if the clock was set back.
+func (r *Recorder) newID(now time.Time) string {
+	now = now.UTC().Truncate(time.Millisecond)
+	if !now.After(r.newest) {
+		now = r.newest.Add(time.Millisecond)
+	}
+	r.newest = now
+	return now.Format(idTime) + "-" + strings.ToLower(rand.Text()[:8])
+}
+
+// seen has new IDs sort after one.
+func (r *Recorder) seen(id string) {
+	if at, err := time.Parse(idTime, id[:min(len(id), len(idTime))]); err == nil && at.After(r.newest) {
+		r.newest = at
+	}
 }
 
 // observed closes a run whose process ended before it could.
