@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"millwright.dev/millwright/internal/gate"
@@ -11,32 +12,40 @@ import (
 	"millwright.dev/millwright/internal/target"
 )
 
-// Journal is told of every pass what it is about to do, and what became of it. What it is told is on record once it
-// returns; an error keeps the pass from going on, as one of our memory does.
+// Journal is told of every pass what it is about to do, and what became of it. What is about to be done is on record
+// once Begin returns; its error keeps the pass from going on, as one of our memory does.
 type Journal interface {
 	// Begin comes before anything is sent.
 	Begin(ctx context.Context, p journal.Pass) error
-	// End comes after the last result.
-	End(ctx context.Context, now time.Time, outcomes []journal.Outcome) error
+	// End comes after the last result. It does not wait; what goes wrong the next Begin returns.
+	End(ctx context.Context, now time.Time, outcomes []journal.Outcome)
 }
 
-// begin tells the journal what is about to be done.
-func (r *Reconciler) begin(ctx context.Context, p plan.Plan, ready []plan.Change, d Desired) error {
+// begin tells the journal what is about to be done, while our memory is written to the same place; what it returns
+// waits until the journal has it, and says if it has not.
+func (r *Reconciler) begin(ctx context.Context, p plan.Plan, ready []plan.Change, d Desired) (begun func() error) {
 	if r.Journal == nil {
-		return nil
+		return func() error { return nil }
 	}
-	return r.Journal.Begin(ctx, journal.Pass{
-		Fleet: d.Fleet.Platform.Fleet, Source: journal.Source{Commit: d.Source.Commit, Subject: d.Source.Subject}, Now: r.Now(),
-		Changes: p.Changes, Ready: ready, Bound: gate.Bound(r.world(d)),
+	err := errors.New("the journal was not told what is about to be done")
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		err = r.Journal.Begin(ctx, journal.Pass{
+			Fleet: d.Fleet.Platform.Fleet, Source: journal.Source{Commit: d.Source.Commit, Subject: d.Source.Subject}, Now: r.Now(),
+			Changes: p.Changes, Ready: ready, Bound: gate.Bound(r.world(d)),
+		})
 	})
+	return func() error {
+		wait.Wait()
+		return err
+	}
 }
 
 // end tells the journal what became of it, even if we are told to stop.
-func (r *Reconciler) end(ctx context.Context, outcomes []journal.Outcome) error {
-	if r.Journal == nil {
-		return nil
+func (r *Reconciler) end(ctx context.Context, outcomes []journal.Outcome) {
+	if r.Journal != nil {
+		r.Journal.End(context.WithoutCancel(ctx), r.Now(), outcomes)
 	}
-	return r.Journal.End(context.WithoutCancel(ctx), r.Now(), outcomes)
 }
 
 // outcomeOf is a result as the journal has it.

@@ -6,7 +6,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -89,15 +88,19 @@ func (r *Reconciler) Pass(ctx context.Context, d Desired) (Outcome, error) {
 		return Outcome{}, err
 	}
 	r.takeOver(ctx)
-	if err := r.remember(ctx, p, d); err != nil {
+	ready := p.Ready()
+	begun := r.begin(ctx, p, ready, d)
+	err = r.remember(ctx, p, d)
+	if err := begun(); err != nil {
 		return Outcome{}, err
 	}
-	ready := p.Ready()
-	if err := r.begin(ctx, p, ready, d); err != nil {
+	if err != nil {
+		r.end(ctx, nil)
 		return Outcome{}, err
 	}
 	applied, outcomes, err := r.apply(ctx, ready, &p, d)
-	if err := errors.Join(err, r.end(ctx, outcomes)); err != nil {
+	r.end(ctx, outcomes)
+	if err != nil {
 		return Outcome{}, err
 	}
 	return r.outcome(p, d, applied), nil

@@ -55,7 +55,8 @@ func (a *agent) run() {
 	c := plan.Change{ID: state.ID{Target: state.Target{System: state.Netris, Name: "dc1"}, Kind: "vpc", Name: fmt.Sprint("vpc-", a.n)}, Action: plan.Create}
 	p := journal.Pass{Fleet: "acme", Source: journal.Source{Commit: "c1"}, Now: now, Changes: []plan.Change{c}, Ready: []plan.Change{c}}
 	require.NoError(a.t, a.recorder.Begin(a.t.Context(), p))
-	require.NoError(a.t, a.recorder.End(a.t.Context(), now, []journal.Outcome{{ID: c.ID, Result: journal.Done, At: now}}))
+	a.recorder.End(a.t.Context(), now, []journal.Outcome{{ID: c.ID, Result: journal.Done, At: now}})
+	require.NoError(a.t, a.recorder.Flush())
 }
 
 // until waits for a status of the delivery.

@@ -135,7 +135,7 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 			}
 		},
 	}
-	err = agent.Run(ctx)
+	err = errors.Join(agent.Run(ctx), kept.recorder.Flush())
 	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}

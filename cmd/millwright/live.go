@@ -138,13 +138,18 @@ journal.
 				return err
 			}
 			defer release()
-			if l.reconciler.Journal, err = l.recorder(ctx, actor("apply")); err != nil {
+			recorder, err := l.recorder(ctx, actor("apply"))
+			if err != nil {
 				return err
 			}
+			l.reconciler.Journal = recorder
 			l.reconciler.Done, l.reconciler.Looked = g.progress, g.looks()
 			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
 			result, err := l.reconciler.Converge(ctx, want, time.Second)
+			if flushErr := recorder.Flush(); flushErr != nil {
+				g.say("what was done last could not be written down for the journal: %v", flushErr)
+			}
 			if result.Report.Version == 0 {
 				return err
 			}

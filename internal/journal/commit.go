@@ -80,7 +80,13 @@ func (r *Repository) Append(ref string, run Run, sign Sign) (Entry, error) {
 	if err != nil {
 		return Entry{}, fmt.Errorf("refuse to append what could not be read back: %w", err)
 	}
-	return entry, r.setTip(ref, id.String())
+	if err := r.setTip(ref, id.String()); err != nil {
+		return Entry{}, err
+	}
+	if entry.Run.Sequence%r.packEvery == 0 {
+		err = r.pack()
+	}
+	return entry, err
 }
 
 func raw(c *object.Commit) ([]byte, error) {

@@ -13,6 +13,9 @@ import (
 // fields: their values follow from the commit.
 func changeOf(c plan.Change) Change {
 	out := Change{Address: c.ID.String(), Entity: c.Entity, Action: c.Action, Step: c.Step, Causes: c.Causes, Result: Unrecorded}
+	if by := c.Consent; by != nil {
+		out.Approval = &Approval{Name: by.Approval, Window: by.Window, By: by.By, Verified: by.Verified, Commit: by.Commit}
+	}
 	if c.Disruptive() {
 		out.Impact = c.Impact.String()
 	}

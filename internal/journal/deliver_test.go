@@ -95,7 +95,8 @@ func (p *process) run(name string) {
 	c := plan.Change{ID: vpc(name), Entity: "tenant/" + name, Action: plan.Create, Causes: []plan.Cause{plan.CauseCommit}}
 	ctx := context.Background()
 	require.NoError(p.t, p.r.Begin(ctx, Pass{Fleet: "acme", Source: Source{Commit: "c1"}, Now: p.now, Changes: []plan.Change{c}, Ready: []plan.Change{c}}))
-	require.NoError(p.t, p.r.End(ctx, p.now, []Outcome{{ID: c.ID, Result: Done, At: p.now}}))
+	p.r.End(ctx, p.now, []Outcome{{ID: c.ID, Result: Done, At: p.now}})
+	require.NoError(p.t, p.r.Flush())
 }
 
 func (p *process) deliver() error { return p.d.deliver(context.Background()) }

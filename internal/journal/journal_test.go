@@ -128,7 +128,7 @@ func TestMessage(t *testing.T) {
 ~ reset redfish/gpu-002/bios: pending, approved by ada@example.com
 ~ update netris/dc1/vpc/acme: failed, drifted by bob: 503 Run: forged
 
-Found changed by others, and left:
+Changed by others:
   redfish/gpu-001/bios: drifted
 
 Bound by others:

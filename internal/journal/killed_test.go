@@ -73,7 +73,8 @@ func story(dir string) error {
 			if err := os.WriteFile(filepath.Join(dir, "world", c.ID.Name), nil, 0o600); err != nil {
 				return err
 			}
-			if err := r.End(ctx, noon, []Outcome{{ID: c.ID, Result: Done, At: noon}}); err != nil {
+			r.End(ctx, noon, []Outcome{{ID: c.ID, Result: Done, At: noon}})
+			if err := r.Flush(); err != nil {
 				return err
 			}
 		}
@@ -101,15 +102,13 @@ func TestKilled(t *testing.T) {
 	}
 	for _, point := range []Point{AfterBegin, BeforeEnd, AfterEnd, AfterCommit, AfterPush, BeforeDrop} {
 		t.Run(string(point), func(t *testing.T) {
-			for n := 1; n <= storyLength+2; n++ {
+			for _, n := range []int{1, storyLength} {
 				dir := t.TempDir()
 				require.NoError(t, os.Mkdir(filepath.Join(dir, "world"), 0o700))
 				remote, err := Create(filepath.Join(dir, "remote"), ref)
 				require.NoError(t, err)
 				killed := live(dir, point, n)
-				if n == 1 {
-					require.True(t, killed, "the point never comes")
-				}
+				require.True(t, killed, "the point does not come so often")
 				for again := 1; live(dir, point, 2) && again < 20; again++ { // the next ones may be, too
 				}
 				require.False(t, live(dir, "never", 1))
@@ -137,9 +136,6 @@ func TestKilled(t *testing.T) {
 				kept, err := all(here)
 				require.NoError(t, err)
 				require.Equal(t, len(entries), len(kept))
-				if !killed {
-					break
-				}
 			}
 		})
 	}

@@ -29,7 +29,7 @@ func (r Run) Message() string {
 		fmt.Fprintf(&b, "\nWhat came before, up to commit %s, was lost with its disk.\n", r.Follows)
 	}
 	section(&b, "", len(r.Changes), func(i int) string { return r.Changes[i].line() })
-	section(&b, "Found changed by others, and left:", len(r.Drift), func(i int) string { return r.Drift[i].line() })
+	section(&b, "Changed by others:", len(r.Drift), func(i int) string { return r.Drift[i].line() })
 	section(&b, "Bound by others:", len(r.Bindings), func(i int) string { return r.Bindings[i].line() })
 	fmt.Fprintf(&b, "\n%s: %s\n%s: %d\n%s: %s\n%s: %s\n", trailerRun, line(r.ID), trailerSequence, r.Sequence,
 		trailerFleet, line(r.Fleet), trailerSource, line(r.Source.Commit))
@@ -44,8 +44,17 @@ func (r Run) subject() string {
 			said = append(said, fmt.Sprintf("%d %s", n, result))
 		}
 	}
-	if n := len(r.Drift); n > 0 {
+	ended := 0
+	for _, d := range r.Drift {
+		if d.Ended {
+			ended++
+		}
+	}
+	if n := len(r.Drift) - ended; n > 0 {
 		said = append(said, fmt.Sprintf("%d drifted", n))
+	}
+	if ended > 0 {
+		said = append(said, fmt.Sprintf("%d as wanted again", ended))
 	}
 	if n := len(r.Bindings); n > 0 {
 		said = append(said, fmt.Sprintf("%d bound", n))

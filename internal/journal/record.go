@@ -55,7 +55,9 @@ type Recorder struct {
 	crash       func(Point)
 
 	// Owned by whoever makes passes.
-	open    *Run // of this process
+	open    *Run       // of this process
+	newest  time.Time  // of an ID
+	ending  chan error // what comes of writing down the end of the run before; nil if that is known
 	lost    []Run
 	known   known
 	ends    map[string][]byte // what the refs ended with when we began
@@ -112,6 +114,7 @@ func NewRecorder(ctx context.Context, notes Notes, by, version string) (*Recorde
 		if err != nil {
 			return nil, fmt.Errorf("read what is not in the journal yet: %w", err)
 		}
+		r.seen(run.ID)
 		if run.Ended.IsZero() {
 			r.lost = append(r.lost, run)
 		} else {
@@ -130,6 +133,9 @@ func NewRecorder(ctx context.Context, notes Notes, by, version string) (*Recorde
 // Begin writes down what a pass is about to do, before anything is sent, and what was found that is news. What an
 // earlier process began is closed by how it stands now. If it fails, nothing may be sent.
 func (r *Recorder) Begin(ctx context.Context, p Pass) error {
+	if err := r.Flush(); err != nil {
+		return err
+	}
 	for len(r.lost) > 0 {
 		run := observed(r.lost[0], p)
 		if err := r.end(ctx, run); err != nil {
@@ -138,7 +144,7 @@ func (r *Recorder) Begin(ctx context.Context, p Pass) error {
 		r.lost = r.lost[1:]
 	}
 	run := Run{
-		Version: FormatVersion, ID: newID(p.Now), Fleet: p.Fleet, By: r.by, Millwright: r.version, Source: p.Source, Began: p.Now.UTC().Truncate(time.Millisecond),
+		Version: FormatVersion, ID: r.newID(p.Now), Fleet: p.Fleet, By: r.by, Millwright: r.version, Source: p.Source, Began: p.Now.UTC().Truncate(time.Millisecond),
 		Drift: r.known.drifted(p), Bindings: r.known.bound(p),
 	}
 	for _, c := range p.Ready {
@@ -158,11 +164,48 @@ func (r *Recorder) Begin(ctx context.Context, p Pass) error {
 	return nil
 }
 
-// End writes down what became of the changes that Begin was told of. It does nothing if there were none.
-func (r *Recorder) End(ctx context.Context, now time.Time, outcomes []Outcome) error {
-	if r.open == nil {
+// Flush waits until the end of the last run is written down, and says if it could not be. Call it before the
+// process ends.
+func (r *Recorder) Flush() error {
+	if r.ending == nil {
 		return nil
 	}
+	err, written := <-r.ending
+	r.ending = nil
+	if !written && err == nil {
+		err = errors.New("the end of the last run was not written down")
+	}
+	return err
+}
+
+// End writes down what became of the changes that Begin was told of, while the next pass looks; the next Begin, or
+// Flush, says if it could not. It does nothing if there were none.
+func (r *Recorder) End(ctx context.Context, now time.Time, outcomes []Outcome) {
+	if r.open == nil {
+		return
+	}
+	run, news := r.results(now, outcomes)
+	r.ending = make(chan error, 1)
+	go func() {
+		defer close(r.ending)
+		r.at(BeforeEnd)
+		r.ending <- r.finish(ctx, run, news)
+	}()
+}
+
+// finish writes down a run's end, or forgets it if it is no news.
+func (r *Recorder) finish(ctx context.Context, run Run, news bool) error {
+	if news {
+		return r.end(ctx, run)
+	}
+	if err := r.notes.Drop(ctx, runNote+run.ID); err != nil {
+		return fmt.Errorf("forget run %s, in which nothing happened but what failed before: %w", run.ID, err)
+	}
+	return nil
+}
+
+// results puts outcomes into the run that is open, which is then no more, and says whether any is news.
+func (r *Recorder) results(now time.Time, outcomes []Outcome) (Run, bool) {
 	run := *r.open
 	r.open, run.Ended = nil, now.UTC().Truncate(time.Millisecond)
 	of := make(map[string]Outcome, len(outcomes))
@@ -185,14 +228,7 @@ func (r *Recorder) End(ctx context.Context, now time.Time, outcomes []Outcome) e
 		}
 		news = r.news(*c) || news
 	}
-	r.at(BeforeEnd)
-	if !news {
-		if err := r.notes.Drop(ctx, runNote+run.ID); err != nil {
-			return fmt.Errorf("forget run %s, in which nothing happened but what failed before: %w", run.ID, err)
-		}
-		return nil
-	}
-	return r.end(ctx, run)
+	return run, news
 }
 
 // news reports whether a result is worth a run: something was done, or failed that did not fail when it was tried
@@ -297,9 +333,23 @@ func (r *Recorder) setEnd(ctx context.Context, ref string, e end) error {
 	return nil
 }
 
-// newID sorts by time.
-func newID(now time.Time) string {
-	return now.UTC().Format("20060102T150405.000Z") + "-" + strings.ToLower(rand.Text()[:8])
+const idTime = "20060102T150405.000Z"
+
+// newID sorts after those of all runs that are waiting, also if the clock was set back.
+func (r *Recorder) newID(now time.Time) string {
+	now = now.UTC().Truncate(time.Millisecond)
+	if !now.After(r.newest) {
+		now = r.newest.Add(time.Millisecond)
+	}
+	r.newest = now
+	return now.Format(idTime) + "-" + strings.ToLower(rand.Text()[:8])
+}
+
+// seen has new IDs sort after one.
+func (r *Recorder) seen(id string) {
+	if at, err := time.Parse(idTime, id[:min(len(id), len(idTime))]); err == nil && at.After(r.newest) {
+		r.newest = at
+	}
 }
 
 // observed closes a run whose process ended before it could.

@@ -18,7 +18,8 @@ import (
 // Repository is a bare Git repository on disk. It may be used from many goroutines; only one process may
 // write to it. What it has written is on disk for good when a method returns.
 type Repository struct {
-	dir string
+	dir       string
+	packEvery int // runs
 
 	mu      sync.Mutex // go-git's storage fills its indexes as it reads
 	storage *filesystem.Storage
@@ -31,7 +32,7 @@ func Open(dir string) (*Repository, error) {
 	if _, err := os.Stat(filepath.Join(dir, "HEAD")); err != nil {
 		return nil, fmt.Errorf("open the journal in %s: there is no bare Git repository: %w", dir, err)
 	}
-	return &Repository{dir: dir, storage: storageIn(dir)}, nil
+	return &Repository{dir: dir, packEvery: packEvery, storage: storageIn(dir)}, nil
 }
 
 func storageIn(dir string) *filesystem.Storage {
@@ -60,7 +61,7 @@ func Create(dir, ref string) (*Repository, error) {
 			return nil, fmt.Errorf("make the journal in %s: %w", dir, err)
 		}
 	}
-	return &Repository{dir: dir, storage: storage}, nil
+	return &Repository{dir: dir, packEvery: packEvery, storage: storage}, nil
 }
 
 // reopen finds what another has put into the directory since.

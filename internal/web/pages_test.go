@@ -149,6 +149,8 @@ func TestPagesWhenThingsAreNotWell(t *testing.T) {
 	invalid.Source.Error, invalid.Source.Refused = "tenants/acme.cue:14: error: no such field\nand another", refused
 	alarmed := r
 	alarmed.Alarms = []string{"gpu-0001 is in the segments of acme and of globex"}
+	blocked := r
+	blocked.Journal = &report.Journal{Ref: "refs/heads/acme", Waiting: 2, Since: noon.Add(-7 * time.Minute), Blocked: true, Error: "somebody else pushed"}
 	newer := r
 	newer.Source.Commit = refused
 	down := r
@@ -168,6 +170,7 @@ func TestPagesWhenThingsAreNotWell(t *testing.T) {
 		"old":                {f, &stale, "This is old", ""},
 		"refused":            {f, &invalid, "is not in force", ""},
 		"alarm":              {f, &alarmed, "is in the segments of acme and of globex", ""},
+		"blocked journal":    {f, &blocked, "The journal is blocked. somebody else pushed. 2 runs wait, the oldest ended 7 min ago.", ""},
 		"before the pass":    {f, &newer, "has come into force", "1368 in sync"},
 		"all out of reach":   {f, &down, "Not everything could be read", ""},
 	} {
@@ -192,6 +195,11 @@ func TestPagesWhenThingsAreNotWell(t *testing.T) {
 	}
 	store := &Store{}
 	store.SetFloor(f)
+	store.SetReport(blocked)
+	metrics := get(t, served(t, store), "/metrics").Body.String()
+	require.Contains(t, metrics, "\nmillwright_journal_ok 0\n")
+	require.Contains(t, metrics, "\nmillwright_journal_waiting_runs 2\n")
+	require.Nil(t, store.Snapshot(Scope{Tenants: []string{"acme"}}).Report.Journal, "it is not a tenant's business")
 	store.SetReport(down)
 	d := served(t, store)
 	require.NotContains(t, text(t, get(t, d, "/machines").Body.String()), "in sync in-service", "what cannot be read is never in sync")
