@@ -108,13 +108,14 @@ func (g *globals) compare(ctx context.Context, b between) (blast.Comparison, err
 		hosts := state.ControlPlane
 		hosts.Name = is.fleet.Platform.Cluster
 		in := guard.Input{Fleet: is.fleet, Owned: was.objects, World: gate.World{Hosts: hosts, Namespace: is.fleet.Platform.Metal3.Namespace},
-			Now: time.Now(), Approvers: b.signed.approversIn(b.dir, head, is.fleet), Base: fork.Commit}
+			Now: b.now.or(time.Now), Approvers: b.signed.approversIn(b.dir, head, is.fleet), Base: fork.Commit}
 		guard.Foresee(&p, in)
 		given = givenIn(in)
 		result.Radius, result.Entities = blast.Compute(was.fleet, is.fleet, p)
 		result.Changes = append(result.Changes, p.Changes...)
 		result.Incomplete = append(result.Incomplete, missing(was, is)...)
-		v := policy.ViewOf(result, was.fleet, is.fleet, b.now.or(time.Now))
+		result.Approvals.Given = given
+		v := policy.ViewOf(result, was.fleet, is.fleet, in.Now)
 		if result.Policy, err = policy.Judge(ctx, result, v, was.fleet.Rules(), is.fleet.Rules()); err != nil {
 			return none, err
 		}

@@ -89,7 +89,7 @@ invalid fleet.
 	out.flag(cmd, "text", "json", "markdown", "github")
 	cmd.Flags().StringVar(&b.base, "base", "", "compare with this revision instead of what is there: a branch, tag or commit, like origin/main")
 	cmd.Flags().StringVar(&b.head, "head", "", "with --base: the revision to compare, instead of the directory as it lies there")
-	cmd.Flags().Var(&b.now, "now", "with --base: the time at which rules judge, as in 2026-05-12T08:00:00Z (default: now)")
+	cmd.Flags().Var(&b.now, "now", "with --base: the time at which rules judge and approvals count, as in 2026-05-12T08:00:00Z (default: now)")
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 2 if there is anything to do or held")
 	return cmd
 }

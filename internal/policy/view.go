@@ -7,6 +7,7 @@ import (
 
 	"millwright.dev/millwright/internal/blast"
 	"millwright.dev/millwright/internal/fleet"
+	"millwright.dev/millwright/internal/guard"
 	"millwright.dev/millwright/internal/kinds"
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/state"
@@ -82,6 +83,8 @@ type Loss struct {
 	Tenant string `json:"tenant"`
 	Why    string `json:"why"`
 	Held   bool   `json:"held"`
+	// Approvals are those of the change that stand and are for it.
+	Approvals []string `json:"approvals"`
 }
 
 // Entity is something that a person wrote.
@@ -140,7 +143,7 @@ func ViewOf(c blast.Comparison, base, head *fleet.Fleet, now time.Time) View {
 		v.Segments = append(v.Segments, Segment{s.Name, s.Tenant, list(s.Joins), list(s.Leaves), s.Impact})
 	}
 	for _, l := range c.Radius.Data {
-		v.Data = append(v.Data, Loss{l.What, l.Entity, tenantOf(l.Entity, pools), l.Why, l.Held})
+		v.Data = append(v.Data, Loss{l.What, l.Entity, tenantOf(l.Entity, pools), l.Why, l.Held, approved(l, c.Approvals.Given, head)})
 	}
 	for _, e := range c.Entities {
 		v.Entities = append(v.Entities, Entity{e.Name, e.Change, fields(e.Fields), e.Objects, e.Impact})
@@ -198,6 +201,26 @@ func tenantOf(entity string, pools map[string]string) string {
 		return ""
 	}
 	return name
+}
+
+// approved are the approvals that are for a loss and great enough for it: a machine that is wiped is reprovisioned.
+func approved(l blast.Loss, given []blast.Given, head *fleet.Fleet) []string {
+	names := []string{}
+	least := kinds.DataLoss
+	if l.What == l.Entity {
+		least = kinds.Reprovision
+	}
+	for _, g := range given {
+		a := head.Approvals[g.Name]
+		if a == nil || g.Standing != "" || !guard.Covers(a.For, l.Entity, l.What) {
+			continue
+		}
+		var greatest kinds.Impact
+		if err := greatest.UnmarshalText([]byte(a.Impact)); err == nil && greatest >= least {
+			names = append(names, g.Name)
+		}
+	}
+	return names
 }
 
 func change(ch plan.Change) Change {

@@ -139,6 +139,16 @@ func TestViewOf(t *testing.T) {
 		{"kubernetes/acme.train/Pod/a/b", "docker.io/library/nginx:1.27", "container", false},
 	}, v.Images)
 	require.True(t, v.Complete)
+
+	// Of what may be lost each is approved by what is for it, great enough, and counts.
+	head.Approvals = map[string]*fleet.Approval{
+		"machine": {For: []string{"machine/gpu-*"}, Impact: "reprovision"}, "small": {For: []string{"machine/gpu-002"}, Impact: "reboot"},
+		"tenant": {For: []string{"tenant/old"}, Impact: "data-loss"}, "over": {For: []string{"tenant/old"}, Impact: "data-loss"},
+	}
+	c.Approvals.Given = []blast.Given{{Name: "machine"}, {Name: "over", Standing: "it has ended"}, {Name: "small"}, {Name: "tenant"}}
+	v = ViewOf(c, base, head, may)
+	require.Equal(t, []string{"machine"}, v.Data[0].Approvals)
+	require.Equal(t, []string{"tenant"}, v.Data[1].Approvals)
 	c.Incomplete = []string{"a chart"}
 	require.False(t, ViewOf(c, base, head, may).Complete)
 }
