@@ -137,14 +137,41 @@ func (r *renderer) outside(objects []state.Object) {
 
 // fetched reports whether a text at a path names nothing to be fetched, or something in the mirror.
 func fetched(m *fleet.Mirror, path state.Path, text string) bool {
+	kind, ok := Fetches(path)
+	return !ok || kind.In(m, text)
+}
+
+// Fetched is a kind of thing that systems fetch for an object.
+type Fetched string
+
+// What is fetched.
+const (
+	ContainerImage Fetched = "container"
+	ChartSource    Fetched = "chart" // a repository of charts
+	OSImage        Fetched = "os"
+)
+
+// Fetches is what is fetched by the text at a path of a Kubernetes object; ok is false if nothing is.
+func Fetches(path state.Path) (kind Fetched, ok bool) {
 	last := path[len(path)-1]
 	switch {
 	case last == "image" && len(path) > 2 && isContainers(path[len(path)-3]):
-		return m.HoldsImage(text)
+		return ContainerImage, true
 	case last == "metal3.vcluster.com/image-url":
-		return m.HoldsFile(text)
+		return OSImage, true
 	case last == "repoURL" || last == "chartRepo" || last == "repo" && len(path) > 1 && path[len(path)-2] == "chart":
-		return m.HoldsChart(text)
+		return ChartSource, true
 	}
-	return true
+	return "", false
+}
+
+// In reports whether what a text names comes from the mirror.
+func (k Fetched) In(m *fleet.Mirror, text string) bool {
+	switch k {
+	case ContainerImage:
+		return m.HoldsImage(text)
+	case OSImage:
+		return m.HoldsFile(text)
+	}
+	return m.HoldsChart(text)
 }

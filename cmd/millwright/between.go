@@ -16,6 +16,7 @@ import (
 	"millwright.dev/millwright/internal/gate"
 	"millwright.dev/millwright/internal/guard"
 	"millwright.dev/millwright/internal/plan"
+	"millwright.dev/millwright/internal/policy"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/verdict"
 	"millwright.dev/millwright/internal/view"
@@ -27,6 +28,7 @@ import (
 type between struct {
 	dir, base, head string // head is empty for the directory as it lies there
 	signed          keys
+	now             clock // at which rules judge
 }
 
 // planBetween prints what one revision changes of another. It needs neither credentials nor a network.
@@ -46,6 +48,8 @@ func (g *globals) planBetween(ctx context.Context, b between, out *outputs, exit
 	switch {
 	case err != nil:
 		return err
+	case comparison.Policy.Blocked():
+		return exit{code: exitInvalid, text: "policy blocks the change: " + view.Blocking(comparison.Policy)}
 	case !comparison.Complete():
 		return exit{code: exitIncomplete, text: "the plan is incomplete: " + strings.Join(comparison.Incomplete, "; ")}
 	case exitCode && comparison.Differs():
@@ -93,7 +97,7 @@ func (g *globals) compare(ctx context.Context, b between) (blast.Comparison, err
 	}
 
 	var given []blast.Given
-	result := blast.Comparison{Incomplete: []string{}, Entities: []blast.Entity{}, Changes: []plan.Change{},
+	result := blast.Comparison{Incomplete: []string{}, Entities: []blast.Entity{}, Changes: []plan.Change{}, Policy: blast.Policy{Rulings: []blast.Ruling{}},
 		Base: blast.Revision{Name: b.base, Commit: fork.Commit, Subject: base.Commit.Subject, Moved: fork.Moved(), Tip: fork.Base},
 		Head: blast.Revision{Name: cmp.Or(b.head, "the working directory"), Commit: name(head), Subject: head.Commit.Subject},
 	}
@@ -104,12 +108,17 @@ func (g *globals) compare(ctx context.Context, b between) (blast.Comparison, err
 		hosts := state.ControlPlane
 		hosts.Name = is.fleet.Platform.Cluster
 		in := guard.Input{Fleet: is.fleet, Owned: was.objects, World: gate.World{Hosts: hosts, Namespace: is.fleet.Platform.Metal3.Namespace},
-			Now: time.Now(), Approvers: b.signed.approversIn(b.dir, head, is.fleet), Base: fork.Commit}
+			Now: b.now.or(time.Now), Approvers: b.signed.approversIn(b.dir, head, is.fleet), Base: fork.Commit}
 		guard.Foresee(&p, in)
 		given = givenIn(in)
 		result.Radius, result.Entities = blast.Compute(was.fleet, is.fleet, p)
 		result.Changes = append(result.Changes, p.Changes...)
 		result.Incomplete = append(result.Incomplete, missing(was, is)...)
+		result.Approvals.Given = given
+		v := policy.ViewOf(result, was.fleet, is.fleet, in.Now)
+		if result.Policy, err = policy.Judge(ctx, result, v, was.fleet.Rules(), is.fleet.Rules()); err != nil {
+			return none, err
+		}
 	}
 	result.Approvals, err = approvals(b, fork.Commit, base, head)
 	result.Approvals.Given = given

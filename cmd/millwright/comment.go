@@ -147,7 +147,7 @@ func (c comment) tellPlan(ctx context.Context, g *globals, service forge.Forge) 
 		g.say("commented on request %d", c.request)
 	}
 	s := forge.Status{Name: "millwright/plan", State: forge.Success, Description: view.ComparisonSummary(comparison), URL: c.url}
-	if !comparison.Complete() {
+	if !comparison.Complete() || comparison.Policy.Blocked() {
 		s.State = forge.Failure
 	}
 	return c.set(ctx, g, service, head, s)

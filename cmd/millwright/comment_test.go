@@ -107,6 +107,23 @@ func TestCommentOnARequest(t *testing.T) {
 	}
 }
 
+// What policy blocks is no success, and the comment says by which rule.
+func TestCommentOnWhatPolicyBlocks(t *testing.T) {
+	for _, service := range []string{"github", "gitlab"} {
+		t.Run(service, func(t *testing.T) {
+			f := told(t, service)
+			code, out := millwright(t, "comment", "--request", strconv.Itoa(f.Number), "--plan", planFile(t, f, func(c *blast.Comparison) {
+				c.Policy.Rulings = []blast.Ruling{{Rule: "no-shrink", Of: blast.OfBase, Says: "no tenant shrinks", Denied: []blast.Denied{{At: "tenant/acme", Why: "it shrinks"}}}}
+			}))
+			require.Equal(t, exitOK, code, out)
+			require.Contains(t, f.Comments()[0].Body, "Policy: 0 passed, 1 **blocked**")
+			require.Contains(t, f.Comments()[0].Body, "`no-shrink: no tenant shrinks`")
+			require.Contains(t, []string{"failure", "failed"}, f.Statuses()[0].State)
+			require.Equal(t, "BLOCKED by policy: no object changes; touches 1 tenant", f.Statuses()[0].Description)
+		})
+	}
+}
+
 // What was planned by somebody's job says no more than it may: not of another commit, nor for a request that has
 // gone on, nor in a form that is none.
 func TestCommentRefuses(t *testing.T) {

@@ -43,6 +43,10 @@ form is one comment of a pull request, the github form annotations of its files;
 What waits for an approval says so, and what has one by whom. Whether an approver is verified is told with
 --allowed-signers or --openpgp-keyring, as the agent is given them; without, approvals count as asserted. With
 --base an approval of the branch counts as it would now, and no window is open.
+
+The rules in policy/rules judge what is compared: those of the base, which are in force, and those of the change
+if they are others. What they block is said with the rule and its place, and the plan ends with 3, as that of an
+invalid fleet.
 ` + exits("there is something to do or held (only with --exit-code)", exitInvalid, exitIncomplete),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,8 +55,8 @@ What waits for an approval says so, and what has one by whom. Whether an approve
 				b.signed = signed
 				return g.planBetween(ctx, b, &out, exitCode)
 			}
-			if b.head != "" || out.has("markdown", "github") {
-				return errors.New("--head and the forms markdown and github are for comparing commits: say with --base what to compare with")
+			if b.head != "" || !b.now.IsZero() || out.has("markdown", "github") {
+				return errors.New("--head, --now and the forms markdown and github are for comparing commits: say with --base what to compare with")
 			}
 			want, l, err := g.connect(ctx, &conn, &signed, b.dir)
 			if err != nil {
@@ -85,6 +89,7 @@ What waits for an approval says so, and what has one by whom. Whether an approve
 	out.flag(cmd, "text", "json", "markdown", "github")
 	cmd.Flags().StringVar(&b.base, "base", "", "compare with this revision instead of what is there: a branch, tag or commit, like origin/main")
 	cmd.Flags().StringVar(&b.head, "head", "", "with --base: the revision to compare, instead of the directory as it lies there")
+	cmd.Flags().Var(&b.now, "now", "with --base: the time at which rules judge and approvals count, as in 2026-05-12T08:00:00Z (default: now)")
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 2 if there is anything to do or held")
 	return cmd
 }

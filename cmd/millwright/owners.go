@@ -121,6 +121,9 @@ func mustOwn(f *fleet.Fleet, below, file string) []owners.Must {
 	for name := range fleet.All(f.Approvals) {
 		must = append(must, owners.Must{File: path.Join(below, f.PosOf("approval/"+name).File), What: "the file of approval " + name, Governance: true})
 	}
+	for _, rule := range f.Rules().All() {
+		must = append(must, owners.Must{File: path.Join(below, rule.Pos.File), What: "the rules of policy", Governance: true})
+	}
 	for name := range fleet.All(f.Tenants) {
 		must = append(must, owners.Must{File: path.Join(below, f.PosOf("tenant/"+name).File), What: "the file of tenant " + name})
 	}

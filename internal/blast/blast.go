@@ -131,6 +131,8 @@ type Comparison struct {
 	Changes []plan.Change `json:"changes"`
 	// Approvals are who has to agree, as CODEOWNERS says, and who has, by approvals of the fleet.
 	Approvals Approvals `json:"approvals"`
+	// Policy is what the fleet's rules say to it.
+	Policy Policy `json:"policy"`
 }
 
 // Revision is one side of a comparison.

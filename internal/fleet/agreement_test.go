@@ -114,7 +114,7 @@ func TestSameValuesAsCUE(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, len(f.Entities()), compared)
+	require.Equal(t, len(f.Entities())+len(f.Rules().All()), compared)
 }
 
 func relative(t *testing.T, dir string) string {

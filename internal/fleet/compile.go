@@ -38,9 +38,9 @@ type kind struct {
 // forgets to mention the schema or opens it by embedding.
 const closingFile = diag.BuiltIn + "closing"
 
-func closing(pkg string, part subset) []byte {
-	head, fields := fmt.Sprintf("package %s\n\n", pkg), ""
-	for _, k := range kinds {
+func closing(in *instance, part subset) []byte {
+	head, fields := fmt.Sprintf("package %s\n\n", in.Package), ""
+	for _, k := range in.kinds() {
 		if slices.Contains(part, k.definition) {
 			fields += fmt.Sprintf("%s?: millwright_.%s\n", k.name, k.definition)
 		}
@@ -56,6 +56,7 @@ type compiled struct {
 	Entities []entity  `json:"entities,omitempty"`
 	Findings diag.List `json:"findings,omitempty"`
 	Places   [][]Place `json:"places,omitempty"` // answers to a request that asks
+	Trials   []Trial   `json:"trials,omitempty"` // answers to a request with plans
 }
 
 // entity is one definition, evaluated: as JSON, defaults filled in.
@@ -78,6 +79,9 @@ func address(kind, name string) string {
 // compile evaluates one instance in a context of its own: nothing but the bytes in it can be read.
 // It may take any amount of time and memory; see worker.go for what bounds it.
 func compile(in *instance, limits Limits) compiled {
+	if list := in.misplaced(); len(list) > 0 {
+		return compiled{Findings: list}
+	}
 	v, files, giveBack, list := evaluate(in)
 	defer giveBack()
 	if len(list) > 0 {
@@ -89,7 +93,7 @@ func compile(in *instance, limits Limits) compiled {
 	if err := v.Validate(validation...); err != nil {
 		ev.explain(v, err)
 	}
-	if len(ev.out.Findings) > 0 || !in.Leaf {
+	if len(ev.out.Findings) > 0 || !in.Leaf && !in.isRules() {
 		ev.out.Entities = nil
 		return ev.out
 	}
@@ -102,7 +106,7 @@ var validation = []cue.Option{cue.Attributes(true), cue.Definitions(true), cue.H
 
 // collect walks every entity within the budget.
 func (ev *evaluation) collect(v cue.Value) {
-	for _, k := range kinds {
+	for _, k := range ev.in.kinds() {
 		f := v.LookupPath(cue.MakePath(cue.Str(k.name)))
 		if !f.Exists() {
 			continue

@@ -87,6 +87,8 @@ func decode(e entity) (typed, error) {
 		}
 	case "policy":
 		t.value, err = into(e.JSON, &Policy{Meta: meta})
+	case "rule":
+		t.value, err = into(e.JSON, &Rule{Meta: meta})
 	case "allocation":
 		a := Allocation{}
 		_, err = into(e.JSON, &a)

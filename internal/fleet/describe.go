@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
@@ -134,7 +135,14 @@ func (b book) words(x ast.Expr) string {
 			return "struct"
 		}
 		return "map of " + b.words(in)
+	case *ast.CallExpr:
+		if calls[code(x.Fun)] == "" {
+			return "computed from " + code(x.Args[0])
+		}
 	case *ast.ListLit:
+		if isComputed(x) {
+			return "list, computed"
+		}
 		text := "list"
 		if in := b.inside(x); in != nil {
 			text += " of " + b.words(in)
@@ -149,6 +157,11 @@ func (b book) words(x ast.Expr) string {
 
 var basic = map[string]string{
 	"string": "text", "int": "a whole number", "bool": "true or false", "number": "a number", "float": "a number", "_": "anything",
+}
+
+// isComputed reports whether the elements of a list come of others.
+func isComputed(x *ast.ListLit) bool {
+	return slices.ContainsFunc(x.Elts, func(e ast.Expr) bool { _, is := e.(*ast.Comprehension); return is })
 }
 
 // isMixed reports whether a struct has fields of its own beside a rule for all others.

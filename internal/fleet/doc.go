@@ -62,4 +62,6 @@
 //	MW372  an approval or a window that is for nothing in the fleet (a warning)
 //	MW373  an approval for more machines than changes
 //	MW374  a change window in a zone that is not known
+//	MW380  a rule outside of policy/rules, or rules of another package
+//	MW382  a rule that cannot be evaluated over a plan
 package fleet

@@ -140,7 +140,7 @@ func (e *evaluator) evaluate(in *instance, files []*ast.File) (cue.Value, diag.L
 	for _, f := range files {
 		_ = bi.AddSyntax(f) // kept in bi.Err
 	}
-	end, err := parser.ParseFile(closingFile, closing(in.Package, e.schema))
+	end, err := parser.ParseFile(closingFile, closing(in, e.schema))
 	if err == nil {
 		_ = bi.AddSyntax(end)
 		err = bi.Complete()

@@ -30,13 +30,19 @@ func (ev *evaluation) topLevel(v cue.Value) {
 	if err != nil {
 		return // Validate says it better
 	}
-	names := make([]string, len(kinds))
-	for i, k := range kinds {
+	known := ev.in.kinds()
+	names := make([]string, len(known))
+	for i, k := range known {
 		names[i] = k.name
 	}
 	for it.Next() {
 		name := it.Selector().Unquoted()
 		if slices.Contains(names, name) {
+			continue
+		}
+		if name == "rule" && !ev.in.isRules() {
+			ev.add(diag.Diagnostic{Code: "MW380", Summary: "a rule outside of " + RulesDir, Hint: "move its file to " + RulesDir + ", and into package " + rulesPackage,
+				Pos: cmp.Or(ev.place([]string{name}), position(it.Value().Pos()))})
 			continue
 		}
 		hint := "the fields are " + strings.Join(names, ", ") + "; what is the author's own is hidden (_" + name + ") or a definition (#" + name + ")"
@@ -47,7 +53,7 @@ func (ev *evaluation) topLevel(v cue.Value) {
 		if !pos.IsValid() {
 			pos = position(it.Value().Pos())
 		}
-		ev.add(diag.Diagnostic{Code: "MW110", Summary: "a fleet has no field " + strconv.Quote(name), Hint: hint, Pos: pos})
+		ev.add(diag.Diagnostic{Code: "MW110", Summary: ev.in.whole() + " no field " + strconv.Quote(name), Hint: hint, Pos: pos})
 	}
 }
 
@@ -59,7 +65,7 @@ func (ev *evaluation) add(list ...diag.Diagnostic) {
 // conflict hide what is missing elsewhere, so each part is validated by itself.
 func (ev *evaluation) explain(v cue.Value, err error) {
 	ev.add(shape(err, ev)...)
-	for _, k := range kinds {
+	for _, k := range ev.in.kinds() {
 		f := v.LookupPath(cue.MakePath(cue.Str(k.name)))
 		if !f.Exists() {
 			continue

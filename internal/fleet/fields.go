@@ -113,7 +113,7 @@ type place struct {
 // root is where a path begins: at a kind, or at a type.
 func (b book) root(name string) (place, bool) {
 	definition := name
-	for _, k := range kinds {
+	for _, k := range everyKind {
 		if k.name == name {
 			definition = k.definition
 		}
@@ -127,7 +127,7 @@ func (b book) root(name string) (place, bool) {
 
 func kindNames() []string {
 	var names []string
-	for _, k := range kinds {
+	for _, k := range everyKind {
 		names = append(names, k.name)
 	}
 	return names
@@ -137,7 +137,7 @@ func kindNames() []string {
 func (b book) roots() []string {
 	var types []string
 	known := map[string]bool{}
-	for _, k := range kinds {
+	for _, k := range everyKind {
 		known[k.definition] = true
 		if id, ok := b.innermost(b.definitions[k.definition].Value).(*ast.Ident); ok && k.many {
 			known[id.Name] = true

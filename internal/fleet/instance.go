@@ -28,6 +28,7 @@ type instance struct {
 	Files    []sourceFile            // from the root down
 	Imports  map[string][]sourceFile // packages of this module by import path
 	Leaf     bool                    // its entities count; those of other instances are context
+	Tests    bool                    // it is the rules with their tests
 
 	key digest // of everything above and of what compiles it
 }

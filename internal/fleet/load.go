@@ -175,7 +175,11 @@ func (l *Loader) compileAll(ctx context.Context, instances []*instance) ([]*resu
 
 // run has one request answered, by a worker if there is one.
 func (l *Loader) run(ctx context.Context, req request) (compiled, error) {
-	req.Limits = l.opts.Limits
+	return l.runWithin(ctx, req, l.opts.Limits)
+}
+
+func (l *Loader) runWithin(ctx context.Context, req request, limits Limits) (compiled, error) {
+	req.Limits = limits
 	if l.opts.Worker.Path == "" {
 		if err := ctx.Err(); err != nil {
 			return compiled{}, err
@@ -230,6 +234,7 @@ func (l *Loader) trim(n int) {
 type source struct {
 	loader *Loader
 	homes  map[string]home // by entity
+	rules  *Rules          // nil if there are none
 }
 
 // home is where an entity comes from.
@@ -255,6 +260,10 @@ func assemble(l *Loader, instances []*instance, results []*result) (*Fleet, diag
 	var list diag.List
 	shared := map[string][]string{} // further directories that yield an entity of the same place
 	for i, r := range results {
+		if instances[i].isRules() {
+			f.source.rules = newRules(l, instances[i], r)
+			continue
+		}
 		for _, e := range r.entities {
 			first, taken := f.source.homes[e.at]
 			switch {

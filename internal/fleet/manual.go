@@ -90,7 +90,7 @@ func (s shelf) admits(name string) bool {
 func allowed(path []string) shelf {
 	var out shelf
 	b := manual()
-	for _, k := range kinds {
+	for _, k := range everyKind {
 		if k.name == path[0] {
 			b.visit(b.definitions[k.definition].Value, path[1:], func(x ast.Expr) { b.collect(x, &out) })
 		}

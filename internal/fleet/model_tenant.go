@@ -10,6 +10,7 @@ type Tenant struct {
 	Residency   []string            `json:"residency"` // sites; empty: any
 	Audit       *ClusterAudit       `json:"audit,omitempty"`
 	Chargeback  map[string]string   `json:"chargeback"` // labels of its namespaces
+	Labels      map[string]string   `json:"labels"`     // for people and rules; nothing is rendered of them
 	Retired     bool                `json:"retired"`    // being taken down
 	ObserveOnly *ObserveOnly        `json:"observeOnly,omitempty"`
 	Clusters    map[string]*Cluster `json:"cluster"`

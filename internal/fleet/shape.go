@@ -314,7 +314,7 @@ func fieldPath(path []string) string {
 }
 
 func isMany(kind string) bool {
-	for _, k := range kinds {
+	for _, k := range everyKind {
 		if k.name == kind {
 			return k.many
 		}

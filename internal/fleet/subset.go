@@ -83,7 +83,7 @@ func topLevel(f *ast.File, found map[string]bool) (ok bool) {
 			if isIdent && (name[0] == '#' || name[0] == '_') {
 				continue
 			}
-			for _, k := range kinds {
+			for _, k := range everyKind {
 				if k.name == name {
 					found[k.definition] = true
 				}

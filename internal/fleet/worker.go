@@ -14,12 +14,14 @@ import (
 	"millwright.dev/millwright/internal/diag"
 )
 
-// request is what the parent asks of a worker, response what it answers: compile an instance, or
-// with Ask locate fields in it.
+// request is what the parent asks of a worker, response what it answers: compile an instance, with
+// Ask locate fields in it, with Plan have its rules judge a plan, or with its tests try them.
 type request struct {
 	Instance *instance `json:"instance"`
 	Limits   Limits    `json:"limits"`
 	Ask      []Query   `json:"ask,omitempty"`
+
+	Plan json.RawMessage `json:"plan,omitempty"`
 }
 
 // workerEnv tells a program that it was started as a worker; its value is the limit of its memory in
@@ -82,8 +84,13 @@ func answer(req request) (out compiled) {
 			}}}
 		}
 	}()
-	if len(req.Ask) > 0 {
+	switch {
+	case len(req.Ask) > 0:
 		return locate(req.Instance, req.Ask)
+	case len(req.Plan) > 0:
+		return judge(req.Instance, req.Plan, req.Limits.withDefaults())
+	case req.Instance.Tests:
+		return try(req.Instance, req.Limits.withDefaults())
 	}
 	return compile(req.Instance, req.Limits.withDefaults())
 }

@@ -24,6 +24,15 @@ func (in Input) covers(scopes []string, c *plan.Change) bool {
 			names = append(names, stack)
 		}
 	}
+	return named(scopes, object, names)
+}
+
+// Covers reports whether the scopes of an approval name an object of an entity, or with no object an entity alone.
+func Covers(scopes []string, entity, object string) bool {
+	return named(scopes, object, append(within(entity), object))
+}
+
+func named(scopes []string, object string, names []string) bool {
 	return slices.ContainsFunc(scopes, func(s string) bool {
 		if begins, wild := strings.CutSuffix(s, "*"); wild {
 			return slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, begins) })

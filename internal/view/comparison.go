@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"millwright.dev/millwright/internal/blast"
+	"millwright.dev/millwright/internal/diag"
 	"millwright.dev/millwright/internal/kinds"
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/report"
@@ -21,6 +22,7 @@ import (
 type comparisonDocument struct {
 	Version  int    `json:"version"`
 	Complete bool   `json:"complete"`
+	Blocked  bool   `json:"blocked"` // by policy
 	Digest   string `json:"digest"`
 	Summary  string `json:"summary"`
 	// Costs are in words what the impacts in it are worth.
@@ -37,11 +39,11 @@ func ComparisonJSON(w io.Writer, c blast.Comparison) error {
 	for i := range c.Changes {
 		c.Changes[i].Fields = withoutSecrets(c.Changes[i].Fields)
 	}
-	return JSON(w, comparisonDocument{Version: FormatVersion, Complete: c.Complete(), Digest: ComparisonDigest(c), Summary: ComparisonSummary(c), Costs: assumed, Comparison: c})
+	return JSON(w, comparisonDocument{Version: FormatVersion, Complete: c.Complete(), Blocked: c.Policy.Blocked(), Digest: ComparisonDigest(c), Summary: ComparisonSummary(c), Costs: assumed, Comparison: c})
 }
 
 // DecodeComparison reads what [ComparisonJSON] wrote. The text may come from anybody, so that what it says is no
-// more than a claim; one that calls itself incomplete stays so.
+// more than a claim; one that calls itself incomplete or blocked stays so.
 func DecodeComparison(text []byte) (blast.Comparison, error) {
 	var d comparisonDocument
 	if err := json.Unmarshal(text, &d); err != nil {
@@ -55,6 +57,9 @@ func DecodeComparison(text []byte) (blast.Comparison, error) {
 	}
 	if !d.Complete && d.Comparison.Complete() {
 		d.Incomplete = []string{"it says that it is incomplete, and not why"}
+	}
+	if d.Blocked && !d.Policy.Blocked() {
+		d.Policy.Rulings = append(d.Policy.Rulings, blast.Ruling{Rule: "unknown", Of: blast.OfBase, Says: "it says that policy blocks it, and not by which rule", Failed: diag.Diagnostic{Code: "MW382", Summary: "the rule is not told"}})
 	}
 	return d.Comparison, nil
 }
@@ -94,6 +99,9 @@ func ComparisonSummary(c blast.Comparison) string {
 		parts = append(parts, "no object changes")
 	}
 	line := strings.Join(parts, ", ")
+	if c.Policy.Blocked() {
+		line = "BLOCKED by policy: " + line
+	}
 	if reach := reach(c.Radius); len(reach) > 0 {
 		line += "; " + strings.Join(reach, ", ")
 	}
@@ -264,6 +272,7 @@ func ComparisonGitHub(w io.Writer, c blast.Comparison, s Style) error {
 	for _, reason := range c.Incomplete {
 		p.f("::warning title=millwright plan::%s\n", githubText(reason))
 	}
+	policyGitHub(&p, c.Policy, s)
 	for _, e := range entities {
 		word := "notice"
 		if e.Impact >= kinds.Reboot || isHeld(of[e.Name]) {

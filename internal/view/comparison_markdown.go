@@ -44,10 +44,14 @@ func markdown(c blast.Comparison) string {
 	fmt.Fprintf(head, "**%s**\n\n", ComparisonSummary(c))
 
 	foot := fmt.Sprintf("\n<sub>plan %s; %s.</sub>\n", code(ComparisonDigest(c)[:len("sha256:")+12]), assumed)
-	if !c.Differs() {
-		return head.String() + foot
-	}
+	head.WriteString(policyMarkdown(c.Policy))
 	out := &budget{left: MarkdownLimit - length(head.String()) - length(foot) - reserved}
+	if !c.Differs() {
+		if left := blocksMarkdown(out, c.Policy); left > 0 {
+			fmt.Fprintf(&out.text, "\n> **Cut:** %s did not fit. The whole plan is the job's artifact.\n", plural(left, "policy line"))
+		}
+		return head.String() + out.text.String() + foot
+	}
 	all := dangers(c.Radius)
 	left := out.lines("| Danger | What |\n|---|---|\n", "\n", len(all), func(i int) string {
 		return fmt.Sprintf("| %s | %s |\n", strongWord(all[i].what), code(all[i].line))
@@ -61,6 +65,7 @@ func markdown(c blast.Comparison) string {
 			dropped = append(dropped, plural(n, what))
 		}
 	}
+	drop(blocksMarkdown(out, c.Policy), "policy line")
 	tenants := c.Radius.Tenants
 	drop(out.lines("| Tenant | Hosts | GPUs | Impact |\n|---|---|---|---|\n", "\n", len(tenants), func(i int) string {
 		t := tenants[i]
@@ -87,7 +92,7 @@ func markdown(c blast.Comparison) string {
 }
 
 const (
-	// most is how many reasons of incompleteness are told.
+	// most is how many reasons of incompleteness are told, and how much of what one rule denies.
 	most = 20
 	// reserved are the characters kept for what has to be said when something is cut.
 	reserved = 800

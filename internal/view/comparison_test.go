@@ -71,6 +71,13 @@ func aComparison(t *testing.T) blast.Comparison {
 			{Name: "cap-9", By: "bob@example.com", Standing: "it ended at 2026-10-01T00:00:00Z", Until: "2026-10-01T00:00:00Z", Reason: "settings agreed with acme"},
 		}},
 	}
+	c.Policy = blast.Policy{Now: "2026-05-12T08:00:00Z", Rulings: []blast.Ruling{
+		{Rule: "few-reboots", Of: blast.OfBase, Says: "at most 8 machines restart by one change", Pos: diag.Pos{File: "policy/rules/rules.cue", Line: 50, Column: 7}},
+		{Rule: "no-data-loss", Of: blast.OfBase, Says: "data is lost only with consent", Pos: diag.Pos{File: "policy/rules/rules.cue", Line: 36, Column: 7},
+			Denied: []blast.Denied{{At: "machine/gpu-003", Why: "its disks are wiped", Pos: diag.Pos{File: "machines/a.cue", Line: 1}}, {At: "plan", Why: "data is at risk in 2 places"}}},
+		{Rule: "tiers", Of: blast.OfBase, Says: "every tenant has a tier", Pos: diag.Pos{File: "policy/rules/tiers.cue", Line: 5, Column: 7},
+			Failed: diag.Diagnostic{Code: "MW382", Summary: "the rule fails over this plan: undefined field: tier", Pos: diag.Pos{File: "policy/rules/tiers.cue", Line: 7, Column: 50}}},
+	}}
 	for _, name := range []string{"gpu-007", "gpu-008", "gpu-009"} {
 		c.Entities = append(c.Entities, blast.Entity{Name: "machine/" + name, Pos: diag.Pos{File: "machines/b.cue", Line: 2}, Change: blast.Affected, Objects: 1, Impact: kinds.Reboot})
 		c.Changes = append(c.Changes, of("redfish/"+name+"/bios", "machine/"+name, plan.Update, kinds.Reboot, plan.Field{Name: "Attributes.SysProfile", Old: "Custom", New: "PerfOptimized"}))
@@ -129,6 +136,9 @@ func TestComparisonSurvivesJSON(t *testing.T) {
 	back, err = DecodeComparison([]byte(`{"version":1,"complete":false,"base":{"commit":"a"},"head":{"commit":"b"}}`))
 	require.NoError(t, err)
 	require.False(t, back.Complete())
+	back, err = DecodeComparison([]byte(`{"version":1,"complete":true,"blocked":true,"base":{"commit":"a"},"head":{"commit":"b"}}`))
+	require.NoError(t, err)
+	require.True(t, back.Policy.Blocked())
 }
 
 // hostileText is text that would do something if it were taken for more than text.
@@ -152,6 +162,13 @@ func withHostile(t *testing.T) blast.Comparison {
 	c.Changes[1].Consent = &plan.Consent{Approval: hostileText, By: hostileText}
 	c.Changes[1].Entity = "pool/" + hostileText
 	c.Approvals.Given[1] = blast.Given{Name: hostileText, By: hostileText, Standing: hostileText}
+	c.Policy.Differ = true
+	for i := range c.Policy.Rulings {
+		r := &c.Policy.Rulings[i]
+		r.Rule, r.Of, r.Says, r.Pos.File = hostileText, hostileText, hostileText, hostileText
+		r.Denied = append(r.Denied, blast.Denied{At: hostileText, Why: "::error::pwn", Pos: diag.Pos{File: hostileText, Line: 1}})
+	}
+	c.Policy.Rulings[2].Failed.Summary, c.Policy.Rulings[2].Failed.Code = hostileText, hostileText
 	c.Approvals.Needs[0].Owners, c.Approvals.Needs[0].Files, c.Approvals.Unowned = []string{hostileText}, []string{hostileText}, []string{hostileText}
 	return c
 }
@@ -181,7 +198,7 @@ func TestHostileTextStaysText(t *testing.T) {
 		for line := range strings.Lines(text(t, write)) {
 			require.NotContains(t, line, "##[")
 			if command := strings.TrimSpace(line); strings.HasPrefix(command, "::") {
-				require.Regexp(t, `^::(warning|notice) (file=[^:,]*,line=\d+,)?title=millwright plan::`, command)
+				require.Regexp(t, `^::(error|warning|notice) (file=[^:,]*,line=\d+,)?title=millwright (plan|policy)::`, command)
 			}
 		}
 	}
@@ -300,6 +317,39 @@ func TestTooMuchDangerIsSaid(t *testing.T) {
 	require.LessOrEqual(t, length(md), MarkdownLimit)
 	require.Regexp(t, `> \*\*\d+ lines about danger do not fit below\.\*\* Do not judge by this comment`, md)
 	require.Less(t, strings.Index(md, "Do not judge"), strings.Index(md, "| Danger |"))
+}
+
+// Policy is told whether or not anything else changes: that rules block, that they differ, and never more than fits.
+func TestPolicyIsAlwaysTold(t *testing.T) {
+	all := aComparison(t)
+	nothing := blast.Comparison{Base: all.Base, Head: all.Head, Policy: all.Policy}
+	golden(t, "comparison-blocked.md", func(w io.Writer) error { return ComparisonMarkdown(w, nothing) })
+	require.Contains(t, text(t, func(w io.Writer) error { return ComparisonText(w, nothing, Style{}) }), "\npolicy: 1 passed, 2 blocked  [MW381]\n")
+	require.Equal(t, "BLOCKED by policy: no object changes", ComparisonSummary(nothing))
+	require.Equal(t, "no-data-loss, tiers", Blocking(nothing.Policy))
+
+	nothing.Policy = blast.Policy{Differ: true, Rulings: all.Policy.Rulings[:1]}
+	require.Contains(t, markdown(nothing), "Policy: 1 passed\n\n> **Other rules:** ")
+	nothing.Policy = blast.Policy{Rulings: all.Policy.Rulings[:1]}
+	require.Contains(t, markdown(nothing), "Policy: 1 passed\n")
+	nothing.Policy = blast.Policy{}
+	require.NotContains(t, markdown(nothing), "olicy")
+
+	for range 5000 {
+		all.Policy.Rulings[1].Denied = append(all.Policy.Rulings[1].Denied, blast.Denied{At: strings.Repeat("a", 500), Why: strings.Repeat("`", 50)})
+	}
+	other := blast.Comparison{Base: all.Base, Head: all.Head}
+	for range 2000 {
+		other.Policy.Rulings = append(other.Policy.Rulings, all.Policy.Rulings[2])
+	}
+	require.Regexp(t, `> \*\*Cut:\*\* \d+ policy lines did not fit`, markdown(other))
+	require.LessOrEqual(t, length(markdown(other)), MarkdownLimit)
+	for _, c := range []blast.Comparison{all, {Base: all.Base, Head: all.Head, Policy: all.Policy}} {
+		md := markdown(c)
+		require.LessOrEqual(t, length(md), MarkdownLimit)
+		require.Contains(t, md, "\n|  | `and 4982 more` |\n")
+		require.Contains(t, md, "Policy: 1 passed, 2 **blocked**")
+	}
 }
 
 func TestRanges(t *testing.T) {

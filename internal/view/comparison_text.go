@@ -24,6 +24,7 @@ func ComparisonText(w io.Writer, c blast.Comparison, s Style) error {
 	for _, reason := range c.Incomplete {
 		p.f("%s %s\n", s.paint(caution, "not compared:"), sentence(reason))
 	}
+	policyText(&p, c.Policy, s)
 	if c.Differs() {
 		radiusText(&p, c, s)
 		for _, group := range groups(c) {

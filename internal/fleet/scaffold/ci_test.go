@@ -71,6 +71,8 @@ func TestGitHubJobs(t *testing.T) {
 	require.Regexp(t, `^actions/checkout@`, checkout["uses"])
 	require.Equal(t, false, get(t, checkout, "with", "persist-credentials"))
 	require.EqualValues(t, 0, get(t, checkout, "with", "fetch-depth"), "a plan needs the history")
+	require.Contains(t, all[len(all)-2]["uses"], "upload-artifact")
+	require.Contains(t, all[len(all)-1]["run"], "-ne 3", "what policy blocks fails the job, once its plan is there to be shown")
 
 	comment, text := parsed(t, "github", ".github/workflows/fleet-comment.yml")
 	require.Equal(t, []any{plan["name"]}, get(t, comment, "on", "workflow_run", "workflows"))
@@ -78,8 +80,11 @@ func TestGitHubJobs(t *testing.T) {
 	require.Empty(t, comment["permissions"])
 	job = get(t, comment, "jobs", "comment")
 	require.Equal(t, map[string]any{"actions": "read", "pull-requests": "write", "statuses": "write"}, get(t, job, "permissions"))
-	require.Contains(t, get(t, job, "if"), "workflow_run.conclusion == 'success'")
-	uses, _ := steps(t, job)
+	require.Contains(t, get(t, job, "if"), "workflow_run.event == 'pull_request' && ")
+	uses, shown := steps(t, job)
+	for _, step := range shown[1:] {
+		require.Equal(t, "steps.plan.outcome == 'success'", step["if"], "a run without a plan has nothing to show")
+	}
 	for _, u := range uses {
 		require.NotContains(t, u, "checkout")
 	}
@@ -104,6 +109,8 @@ func TestGitLabJobs(t *testing.T) {
 	for _, line := range get(t, comment, "script").([]any) {
 		require.NotRegexp(t, `\bgit\b`, line)
 	}
+	require.Equal(t, "always", get(t, comment, "rules").([]any)[0].(map[string]any)["when"], "what policy blocks is shown")
+	require.Equal(t, "always", get(t, plan, "artifacts", "when"))
 	require.Contains(t, get(t, comment, "rules").([]any)[0].(map[string]any)["if"], "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID")
 
 	ci := example
