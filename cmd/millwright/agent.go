@@ -42,7 +42,7 @@ commit wants them. A commit that cannot be fetched, does not compile or lacks a 
 required changes nothing: the last good one stays in force. What it does is kept in a journal, a Git
 history of its own (--journal), which never holds it up. Signatures are checked against keys that
 you name (--allowed-signers, --openpgp-keyring), never against keys of the repository. It serves a read-only dashboard on a loopback address, which it says when it
-starts, and with --dashboard to people who sign in at a proxy.
+starts, and with --dashboard to people who sign in, at an OpenID Connect provider or at a proxy.
 ` + exits(""),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), g) },

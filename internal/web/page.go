@@ -54,6 +54,7 @@ func parsePages() pages {
 		_ = page.Execute(io.Discard, nil) // which fails without data, and has by then found out where what is escaped
 		all[short] = page
 	}
+	all["door"] = template.Must(template.New("door").Funcs(funcs).ParseFS(templateFiles, "templates/door.html"))
 	return all
 }
 
@@ -64,6 +65,8 @@ type sheet struct {
 	Nav   []navigation
 	Data  any
 	Bar   bar
+	// SignOut says that readers sign in here. Who they are stands on no page: pages are shared by all who see the same.
+	SignOut bool
 }
 
 type navigation struct {
@@ -161,7 +164,8 @@ func (d *Dashboard) render(r *request, show func(*request) (view, error)) ([]byt
 		}
 		v = view{"error", http.StatusText(status), err.Error()}
 	}
-	s := sheet{request: r, Title: v.title, Data: v.data, Bar: r.bar()}
+	_, login := d.Access.(Login)
+	s := sheet{request: r, Title: v.title, Data: v.data, Bar: r.bar(), SignOut: login}
 	for _, n := range sections {
 		n.Current = r.http.URL.Path == n.URL || n.URL != "/" && strings.HasPrefix(r.http.URL.Path, n.URL+"/")
 		s.Nav = append(s.Nav, n)

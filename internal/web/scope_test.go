@@ -100,7 +100,13 @@ func by(groups string) func(*http.Request) {
 // TestATenantSeesNothingOfOthers asks for every route as a reader of acme: no page, no answer of the API
 // and no header may hold the canary, and what is acme's must be there.
 func TestATenantSeesNothingOfOthers(t *testing.T) {
-	d := proxied(t, shared(t))
+	store := shared(t)
+	tenantSeesNothingOfOthers(t, proxied(t, store), by)
+}
+
+// tenantSeesNothingOfOthers is that for a dashboard at which by asks as somebody of a group.
+func tenantSeesNothingOfOthers(t *testing.T, d *Dashboard, by func(group string) func(*http.Request)) {
+	t.Helper()
 	others := ""
 	for _, m := range d.Store.Snapshot(Scope{All: true}).Machines {
 		if m.Tenant == canary {

@@ -85,5 +85,8 @@ func (d *Dashboard) routes() []route {
 		route{"/events", d.read(d.events)},
 		route{"/assets/{name}", http.HandlerFunc(assets)},
 	)
+	if login, ok := d.Access.(Login); ok {
+		all = append(all, d.loginRoutes(login)...)
+	}
 	return all
 }
