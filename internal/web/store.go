@@ -127,9 +127,10 @@ type Scope struct {
 	Tenants []string
 }
 
+// key is another for every other scope.
 func (s Scope) key() string {
 	if s.All {
-		return "*"
+		return "all"
 	}
-	return strings.Join(s.Tenants, " ")
+	return "of\x00" + strings.Join(s.Tenants, "\x00")
 }
