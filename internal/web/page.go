@@ -76,7 +76,7 @@ type navigation struct {
 
 var sections = []navigation{
 	{Name: "Overview", URL: "/"}, {Name: "Racks", URL: "/racks"}, {Name: "Machines", URL: "/machines"}, {Name: "Tenants", URL: "/tenants"},
-	{Name: "Pools", URL: "/pools"}, {Name: "Segments", URL: "/segments"}, {Name: "Stacks", URL: "/stacks"}, {Name: "Drift", URL: "/drift"}, {Name: "Plan", URL: "/plan"},
+	{Name: "Pools", URL: "/pools"}, {Name: "Segments", URL: "/segments"}, {Name: "Stacks", URL: "/stacks"}, {Name: "Drift", URL: "/drift"}, {Name: "Plan", URL: "/plan"}, {Name: "History", URL: "/history"},
 }
 
 // bar is the line on top of every page.
@@ -156,9 +156,12 @@ func (d *Dashboard) render(r *request, show func(*request) (view, error)) ([]byt
 	v, err := show(r)
 	if err != nil {
 		status = http.StatusInternalServerError
-		if errors.Is(err, errNotFound) {
+		switch {
+		case errors.Is(err, errNotFound):
 			status = http.StatusNotFound
-		} else {
+		case errors.Is(err, errQuery):
+			status = http.StatusBadRequest
+		default:
 			d.Log.Error("a page could not be made", "path", r.http.URL.Path, "error", err)
 			err = errors.New("the agent's log says what went wrong")
 		}
@@ -224,6 +227,25 @@ type shownItem struct {
 
 // Show is an item with what it takes to show it.
 func (s sheet) Show(i Item) shownItem { return shownItem{s, i} }
+
+// shownCommit is a commit with what it takes to show it; Named says that the entities are named.
+type shownCommit struct {
+	S     sheet
+	C     commitRow
+	Named bool
+}
+
+// ShowCommit is a commit with what it takes to show it.
+func (s sheet) ShowCommit(c commitRow, named bool) shownCommit { return shownCommit{s, c, named} }
+
+// shownPast is a timeline with what it takes to show it.
+type shownPast struct {
+	S sheet
+	T *timeline
+}
+
+// ShowPast is a timeline with what it takes to show it.
+func (s sheet) ShowPast(t *timeline) shownPast { return shownPast{s, t} }
 
 // filters are a form of filters with what was chosen.
 type filters struct {

@@ -72,12 +72,14 @@ func (d *Dashboard) routes() []route {
 	page("/stacks/{stack}", stack)
 	page("/drift", drift)
 	page("/plan", planned)
+	page("/history", history)
 	page("/o/{address...}", object)
 	page("/search", search)
 	for _, e := range endpoints() {
 		all = append(all, route{e.pattern, d.api(e)})
 	}
 	all = append(all,
+		route{"/history.csv", d.read(d.historyCSV)},
 		route{"/api/v1/openapi.json", openAPI()},
 		route{"/metrics", http.HandlerFunc(d.metrics)},
 		route{"/healthz", http.HandlerFunc(healthy)},

@@ -254,6 +254,7 @@ func filled(t testing.TB, size int) *Store {
 	f, r := world(t, size)
 	store := &Store{}
 	store.SetFloor(f)
+	store.SetPast(worldPast(f))
 	store.SetReport(r)
 	return store
 }
