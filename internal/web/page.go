@@ -87,6 +87,7 @@ type bar struct {
 	Stale, Missing         bool
 	Error                  []string
 	Refused                string
+	Signer                 string // of the commit in force, where that is proven
 	Fetched                time.Time
 	Incomplete             bool
 	NotYet                 bool // the commit in force is newer than the last pass
@@ -113,6 +114,7 @@ func (r *request) bar() bar {
 	}
 	s := r.Report.Source
 	b.Fleet, b.Subject, b.Time, b.Refused, b.Fetched = r.Report.Fleet, s.Subject, r.Report.Time, s.Refused, s.Fetched
+	b.Signer = s.Signer
 	b.Commit = s.Commit
 	b.Age = report.Ago(r.now, r.Report.Time)
 	b.Stale = r.now.Sub(r.Report.Time) > r.stale

@@ -57,7 +57,7 @@ func shared(t *testing.T) *Store {
 	require.NoError(t, err)
 	f.Objects = set
 
-	r.Source = report.Source{Commit: head, Subject: "Grow " + canary, Error: "tenants/" + canary + ".cue:4: no such field", Refused: refused}
+	r.Source = report.Source{Commit: head, Subject: "Grow " + canary, Signer: canary, Error: "tenants/" + canary + ".cue:4: no such field", Refused: refused}
 	r.Alarms = []string{taken + " is in the segment of " + canary}
 	for i := range r.Items {
 		item := &r.Items[i]
