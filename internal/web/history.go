@@ -152,16 +152,45 @@ func (e Event) First() []FieldChange {
 // Rest is how many fields a page does not show.
 func (e Event) Rest() int { return len(e.Fields) - len(e.First()) }
 
+// longestChange is how much of a value stands in a history, where many do.
+const longestChange = 160
+
 func plainValue(text string) string {
 	var v any
 	if text == "" || json.Unmarshal([]byte(text), &v) != nil {
 		return valueText(nil)
 	}
-	if word, ok := v.(string); ok {
-		return valueText(word)
+	word, ok := v.(string)
+	if !ok {
+		word = text
 	}
-	return valueText(text)
+	if runes := []rune(valueText(word)); len(runes) > longestChange {
+		return string(runes[:longestChange-1]) + "…"
+	}
+	return valueText(word)
 }
+
+// few are the first of some names, and how many more there are.
+func few(names []string) string {
+	const most = 4
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// mostBroken is how many commits that were no fleet a page names beside the one that made them good.
+const mostBroken = 3
+
+// Broken are those, the last first, and MoreBroken is how many there are besides.
+func (c commitRow) Broken() []*Commit {
+	all := slices.Clone(c.With)
+	slices.Reverse(all)
+	return all[:min(len(all), mostBroken)]
+}
+
+// MoreBroken is how many are not named.
+func (c commitRow) MoreBroken() int { return max(0, len(c.With)-mostBroken) }
 
 // mostRecent is how many events of its entity a page of something shows.
 const mostRecent = 6

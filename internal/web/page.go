@@ -39,8 +39,8 @@ func parsePages() pages {
 		"object": func(address string) string { return path(append([]string{"o"}, strings.Split(address, "/")...)...) },
 		"rowsOf": func(caption string, rows []objectRow) objectTable { return objectTable{caption, rows} },
 		"deref":  func(i *Item) Item { return *i },
-		"ticks":  ticks,
-		"gpu":    func(model string) string { name, _, _ := strings.Cut(model, "-"); return name },
+		"ticks":  ticks, "few": few,
+		"gpu": func(model string) string { name, _, _ := strings.Cut(model, "-"); return name },
 	}
 	base := template.Must(template.New("layout").Funcs(funcs).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/rack.html"))
 	all := pages{}

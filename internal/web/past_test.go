@@ -107,6 +107,38 @@ func TestHistory(t *testing.T) {
 	require.Contains(t, get(t, served(t, early), "/history").Body.String(), "The history is not read yet")
 }
 
+// TestALongHistoryStaysLight holds a page of the worst history to what a page may weigh.
+func TestALongHistoryStaysLight(t *testing.T) {
+	store := filled(t, 16)
+	many := func(n int) (names []string) {
+		for i := range n {
+			names = append(names, fmt.Sprintf("Somebody %d <somebody-%d@example.com>", i, i))
+		}
+		return names
+	}
+	p := &Past{Head: head}
+	var broken []*Commit
+	for n := range 300 {
+		broken = append(broken, &Commit{Hash: fmt.Sprintf("%040d", n), Subject: strings.Repeat("y", 50), Time: noon, Invalid: "no"})
+	}
+	for n := range 300 {
+		e := Event{Commit: &Commit{Hash: fmt.Sprintf("%040d", n), Subject: strings.Repeat("x", 70), Time: noon, Authors: many(200), ApprovedBy: many(50)}, With: broken, Entity: "tenant/acme", Change: "changed"}
+		for f := range 50 {
+			e.Fields = append(e.Fields, FieldChange{fmt.Sprintf("cluster.train.pool.h100.machines[%d]", f), `"` + strings.Repeat("z", 2000) + `"`, `["` + strings.Repeat("w", 2000) + `"]`})
+		}
+		p.Events = append(p.Events, e)
+	}
+	store.SetPast(p)
+	d := served(t, store)
+	for _, url := range []string{"/history", "/history?page=2", "/tenants/acme"} {
+		w := get(t, d, url)
+		require.Equal(t, http.StatusOK, w.Code)
+		require.Less(t, w.Body.Len(), 300_000, url)
+		require.Contains(t, w.Body.String(), "and 196 more")
+		require.Contains(t, w.Body.String(), "and 297 more before")
+	}
+}
+
 // TestHistoryCSV protects those who open a history in a program for tables, which runs what begins as a formula.
 func TestHistoryCSV(t *testing.T) {
 	store := filled(t, 16)
