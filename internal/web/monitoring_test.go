@@ -138,8 +138,6 @@ func TestMonitoringAsksForWhatIsThere(t *testing.T) {
 	}
 }
 
-func served5(t *testing.T) *Dashboard { return served(t, filled(t, 320)) }
-
 // TestPromtool has Prometheus read the rules, run their cases, and parse every query of the dashboards.
 func TestPromtool(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")

@@ -35,7 +35,6 @@ type forger struct {
 	key    *ecdsa.PrivateKey
 	signer *ecdsa.PrivateKey // whose key it signs with
 	alg    jose.SignatureAlgorithm
-	nonce  string
 	claims map[string]any // of the next ID token
 	info   map[string]any // what the userinfo endpoint tells
 	status int            // of the token endpoint

@@ -30,8 +30,11 @@ import (
 //go:embed package.json package-lock.json provider.mjs
 var files embed.FS
 
-// Client and Secret are what the provider knows the dashboard by.
-const Client, Secret = "millwright", "a secret of tests"
+// Client is what the provider calls the dashboard.
+const Client = "millwright"
+
+// Secret is what proves it.
+const Secret = "a secret of tests"
 
 // Start runs a provider until the test ends, and returns its URL. It sends people back to redirect. InToken has
 // it write groups into the ID token; else they are told to those who ask. Where it cannot be had the test is
