@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -164,17 +165,16 @@ func (a *Agent) adopt(ctx context.Context, s sources.Snapshot) error {
 	if want.Set.Len() == 0 {
 		return errors.New("the fleet wants nothing at all, which would delete everything; retire what is to go")
 	}
-	a.source.Commit, a.source.Subject, a.source.Fetched = s.Commit.Hash, s.Commit.Subject, s.FetchedAt
+	a.source.Commit, a.source.Subject, a.source.Fetched, a.source.Signer = s.Commit.Hash, s.Commit.Subject, s.FetchedAt, ""
+	if s.Commit.Signer != nil {
+		a.source.Signer = s.Commit.Signer.Principal
+	}
 	want.Source = a.source
 	a.want, a.inForce = want, true
 	if a.InForce != nil {
 		a.InForce(want)
 	}
-	signer := "nobody whose signature counts"
-	if s.Commit.Signer != nil {
-		signer = s.Commit.Signer.Principal
-	}
-	a.Log.Info("in force", "commit", s.Commit.Short(), "subject", s.Commit.Subject, "signer", signer)
+	a.Log.Info("in force", "commit", s.Commit.Short(), "subject", s.Commit.Subject, "signer", cmp.Or(a.source.Signer, "nobody whose signature counts"))
 	return nil
 }
 

@@ -31,7 +31,7 @@ func (s source) Fetch(ctx context.Context) (sources.Snapshot, error) {
 }
 
 func commit(hash string) sources.Snapshot {
-	return sources.Snapshot{Commit: sources.Commit{Hash: hash}}
+	return sources.Snapshot{Commit: sources.Commit{Hash: hash, Signer: &sources.Signer{Principal: "signer of " + hash}}}
 }
 
 // watching is an agent at work, and what it published.
@@ -139,6 +139,7 @@ func TestTheLastGoodCommitStaysInForce(t *testing.T) {
 	require.Contains(t, r.Source.Error, "a.cue:3")
 	r = w.see(dead, func(s report.Source) bool { return s.Error == "no route to host" })
 	require.Equal(t, "c1", r.Source.Commit)
+	require.Equal(t, "signer of c1", r.Source.Signer)
 	r = w.see(look{snapshot: commit("bad")}, func(s report.Source) bool { return s.Error != "no route to host" })
 	require.Contains(t, r.Source.Error, "a.cue:3", "the source is back, the commit is still bad")
 	r = w.see(look{snapshot: commit("empty")}, refused("c1", "empty"))

@@ -43,10 +43,18 @@ func LineOf(dir, rev string) (*Line, error) {
 			return nil, fmt.Errorf("read the history of %s: %w", rev, fail(ErrDamaged, "%s", cleanText(err.Error())))
 		}
 	}
-	for id := tip.Hash; ; {
+	if err := l.follow(tip.Hash, ends); err != nil {
+		return nil, fmt.Errorf("read the history of %s: %w", rev, err)
+	}
+	return l, nil
+}
+
+// follow reads the line back from its tip, to where it began or to one of the ends of a shallow clone.
+func (l *Line) follow(tip plumbing.Hash, ends []plumbing.Hash) error {
+	for id := tip; ; {
 		c, err := l.objects.commit(id)
 		if err != nil {
-			return nil, fmt.Errorf("read the history of %s: %w", rev, err)
+			return err
 		}
 		l.Commits = append(l.Commits, commitOf(c))
 		l.on[id.String()] = true
@@ -56,7 +64,7 @@ func LineOf(dir, rev string) (*Line, error) {
 		id = c.ParentHashes[0]
 	}
 	slices.Reverse(l.Commits)
-	return l, nil
+	return nil
 }
 
 // At is the snapshot of the line's i-th commit. What of it is missing or damaged shows when it is read; see

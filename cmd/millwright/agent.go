@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,7 +43,7 @@ commit wants them. A commit that cannot be fetched, does not compile or lacks a 
 required changes nothing: the last good one stays in force. What it does is kept in a journal, a Git
 history of its own (--journal), which never holds it up. Signatures are checked against keys that
 you name (--allowed-signers, --openpgp-keyring), never against keys of the repository. It serves a read-only dashboard on a loopback address, which it says when it
-starts, and with --dashboard to people who sign in at a proxy.
+starts, and with --dashboard to people who sign in, at an OpenID Connect provider or at a proxy.
 ` + exits(""),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), g) },
@@ -108,6 +109,14 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 		return err
 	}
 	defer served()
+	historian, err := newHistorian(git, o.conn.stateDir, g.cacheDir, store, log)
+	if err != nil {
+		return err
+	}
+	var reading sync.WaitGroup
+	readable, enough := context.WithCancel(ctx)
+	defer func() { enough(); reading.Wait() }()
+	reading.Go(func() { historian.follow(readable) })
 	l.reconciler.Settle, l.reconciler.Patience = o.settle, o.patience
 	l.reconciler.Keep = map[state.System]time.Duration{state.Redfish: o.bmcInterval}
 	poller := sources.NewPoller(git)
@@ -126,6 +135,7 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 		InForce: func(d reconcile.Desired) {
 			kept.deliver(delivering, d.Fleet.Platform.Fleet)
 			store.SetFloor(floor.Of(d.Source.Commit, d.Fleet, d.Set))
+			historian.inForce(d.Source.Commit)
 		},
 		Publish: func(r report.Report) {
 			r.Journal = kept.status()

@@ -113,7 +113,7 @@ func (l *lines) all() iter.Seq[string] {
 func TestDashboardIsServed(t *testing.T) {
 	var log lines
 	file := filepath.Join(t.TempDir(), "address")
-	d := dashboard{listen: "127.0.0.1:0", public: "127.0.0.1:0", proxies: []string{"127.0.0.0/8"}, user: userHeader, groups: groupsHeader, viewers: []string{"ops"}}
+	d := dashboard{listen: "127.0.0.1:0", public: "127.0.0.1:0", proxies: []string{"127.0.0.0/8"}, user: userHeader, groups: groupsHeader, viewers: []string{"ops"}, signingIn: signingIn{session: usualSession}}
 	require.NoError(t, d.check())
 	ctx, stop := context.WithCancel(t.Context())
 	wait, err := d.serve(ctx, &web.Store{}, time.Minute, file, slog.New(slog.NewJSONHandler(&log, nil)))

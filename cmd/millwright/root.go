@@ -37,7 +37,7 @@ applied, and reports drift.`,
 	})
 	root.AddCommand(
 		newValidate(g), newRender(g), newPlan(g), newApply(g), newAllocate(g), newStatus(g), newWhy(g), newHistory(g), newAudit(g), newAgent(g), newVersion(g), newCharts(g),
-		newComment(g), newPolicy(g), newInit(g), newExplain(g), newSchema(g), newCompletion(g), newGenerateFleet(g),
+		newComment(g), newPolicy(g), newInit(g), newExplain(g), newSchema(g), newMonitoring(g), newCompletion(g), newGenerateFleet(g),
 	)
 	if err := g.complete(root); err != nil {
 		panic(err) // it names flags that are there

@@ -55,8 +55,10 @@ type Journal struct {
 
 // Source is which commit is in force, and whether it is the newest.
 type Source struct {
-	Commit  string    `json:"commit"`
-	Subject string    `json:"subject,omitempty"`
+	Commit  string `json:"commit"`
+	Subject string `json:"subject,omitempty"`
+	// Signer is who is proven to have signed it, if somebody is whose signature counts.
+	Signer  string    `json:"signer,omitempty"`
 	Fetched time.Time `json:"fetched,omitzero"`
 	// Error says why the newest commit is not in force: it could not be fetched, or does not compile.
 	// Then Commit is the last good one.

@@ -32,6 +32,9 @@ func ReportText(w io.Writer, r report.Report, now time.Time, s Style) error {
 	if r.Source.Subject != "" {
 		p.f(" (%s)", value(r.Source.Subject))
 	}
+	if r.Source.Signer != "" {
+		p.f(" signed by %s", value(r.Source.Signer))
+	}
 	p.f(", seen %s\n", report.Ago(now, r.Time))
 	if now.Sub(r.Time) > stale {
 		p.f("%s this report is old: nobody has looked since; is the agent running?\n", s.paint(bad, "!"))

@@ -134,7 +134,7 @@ func aReport() report.Report {
 	r := report.Report{
 		Version: 1, Fleet: "example", Time: now.Add(-12 * time.Second), Complete: false,
 		Source: report.Source{
-			Commit: strings.Repeat("4f1c2ab0", 5), Subject: "Grow acme", Fetched: now.Add(-3 * time.Hour), Refused: strings.Repeat("9d02e71a", 5),
+			Commit: strings.Repeat("4f1c2ab0", 5), Subject: "Grow acme", Signer: "carol@example.com", Fetched: now.Add(-3 * time.Hour), Refused: strings.Repeat("9d02e71a", 5),
 			Error: "tenants/acme/acme.cue:15:11: error: \"four\" is a string  [MW111]\n" + strings.Repeat("tenants/acme/acme.cue:16:1: error: something else  [MW110]\n", 20),
 		},
 		Counts: map[plan.Status]int{plan.InSync: 120, plan.Unknown: 4, plan.Held: 1, plan.Drifted: 2, plan.Progressing: 15, plan.Failed: 1},
@@ -254,7 +254,7 @@ func TestHostileText(t *testing.T) {
 		{Code: "MW111", Summary: "x", Pos: diag.Pos{File: "f.cue", Line: 1, Column: 4}}}
 	files := fstest.MapFS{"f.cue": {Data: []byte(hostile + "\n")}}
 	p := plan.Plan{Commit: hostile, Changes: []plan.Change{{ID: evil, Entity: hostile, Action: plan.Update, Status: plan.Held, Fields: fields, Held: held, Consent: consent, Waits: []string{hostile}, Note: hostile}}}
-	r := report.Report{Source: report.Source{Commit: hostile, Subject: hostile, Error: hostile, Refused: hostile}, Alarms: []string{hostile},
+	r := report.Report{Source: report.Source{Commit: hostile, Subject: hostile, Signer: hostile, Error: hostile, Refused: hostile}, Alarms: []string{hostile},
 		Unreachable: []report.Unreachable{{Target: hostile, Why: hostile}},
 		Items:       []report.Item{{Address: hostile, Entity: hostile, Status: plan.Drifted, Fields: fields, Held: held, Consent: consent, Waits: []string{hostile}, Note: hostile}}}
 	y := Why{Address: hostile, Entity: "x", Leaves: []WhyLeaf{

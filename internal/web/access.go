@@ -75,14 +75,24 @@ func (p Proxy) Reader(r *http.Request, s *Store) (Reader, error) {
 	if len(users) != 1 || users[0] == "" {
 		return Reader{}, errors.New("the proxy does not say who you are")
 	}
-	groups := p.groups(r)
-	if slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(p.Viewers, g) }) {
-		return Reader{Name: users[0], Scope: Scope{All: true}}, nil
+	scope, ok := s.ScopeOf(p.groups(r), p.Viewers)
+	if !ok {
+		return Reader{}, ErrNoGroup
 	}
-	if tenants := s.tenants(groups); len(tenants) > 0 {
-		return Reader{Name: users[0], Scope: Scope{Tenants: tenants}}, nil
+	return Reader{Name: users[0], Scope: scope}, nil
+}
+
+// ErrNoGroup is why somebody sees nothing who is known.
+var ErrNoGroup = errors.New("you are in no group that may see this fleet or a tenant of it")
+
+// ScopeOf is what members of these groups may see: everything, if one of them is among the viewers; else the
+// tenants that one of them administers. It is false if that is nothing.
+func (s *Store) ScopeOf(groups, viewers []string) (Scope, bool) {
+	if slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(viewers, g) }) {
+		return Scope{All: true}, true
 	}
-	return Reader{}, errors.New("you are in no group that may see this fleet or a tenant of it")
+	tenants := s.tenants(groups)
+	return Scope{Tenants: tenants}, len(tenants) > 0
 }
 
 func (p Proxy) groups(r *http.Request) []string {
@@ -99,12 +109,17 @@ func (p Proxy) groups(r *http.Request) []string {
 
 // Scraper lets in the addresses of Metrics, and readers who see everything.
 func (p Proxy) Scraper(r *http.Request, s *Store) error {
-	if within(p.Metrics, peer(r)) {
-		return nil
-	}
 	reader, err := p.Reader(r, s)
-	if err == nil && !reader.Scope.All {
-		err = errors.New("the metrics tell of the whole fleet, and you may see a part of it")
+	return MayScrape(p.Metrics, r, reader, err)
+}
+
+// MayScrape says why metrics are refused to a reader, who is known unless err says otherwise; addresses that are listed may have them.
+func MayScrape(from []netip.Prefix, r *http.Request, reader Reader, err error) error {
+	switch {
+	case within(from, peer(r)):
+		return nil
+	case err == nil && !reader.Scope.All:
+		return errors.New("the metrics tell of the whole fleet, and you may see a part of it")
 	}
 	return err
 }
@@ -114,8 +129,11 @@ func (p Proxy) Client(r *http.Request) string {
 	if user := r.Header.Get(p.User); user != "" && within(p.Trusted, peer(r)) {
 		return "user " + user
 	}
-	return peer(r).String()
+	return PeerOf(r)
 }
+
+// PeerOf names the address at the other end of the connection.
+func PeerOf(r *http.Request) string { return peer(r).String() }
 
 // peer is the address at the other end of the connection; no header changes it.
 func peer(r *http.Request) netip.Addr {

@@ -163,6 +163,34 @@ type LeafJSON struct {
 	Place  string `json:"place,omitempty" doc:"file and line of the entity"`
 }
 
+// EventJSON is what a commit did to an entity, in the API.
+type EventJSON struct {
+	Commit CommitJSON        `json:"commit"`
+	With   []CommitJSON      `json:"with,omitempty" doc:"the commits right before that were no fleet by themselves"`
+	Entity string            `json:"entity,omitempty" doc:"left out where the commit was no fleet"`
+	Change string            `json:"change" doc:"added, changed, removed, or invalid where the commit was no fleet"`
+	Fields []FieldChangeJSON `json:"fields,omitempty"`
+}
+
+// CommitJSON is a commit in the API.
+type CommitJSON struct {
+	Hash       string    `json:"hash"`
+	Subject    string    `json:"subject,omitempty"`
+	Time       time.Time `json:"time" doc:"when it was merged, by its committer's date"`
+	Authors    []string  `json:"authors"`
+	MergedBy   string    `json:"mergedBy,omitempty"`
+	ApprovedBy []string  `json:"approvedBy,omitempty" doc:"its trailers Approved-by"`
+	Tickets    []string  `json:"tickets,omitempty" doc:"its trailers Change-Ticket"`
+	Invalid    string    `json:"invalid,omitempty" doc:"why it was no fleet"`
+}
+
+// FieldChangeJSON is a value that changed, in the API.
+type FieldChangeJSON struct {
+	Path string          `json:"path"`
+	Old  json.RawMessage `json:"old,omitempty" doc:"left out where there was none"`
+	New  json.RawMessage `json:"new,omitempty" doc:"left out where there is none"`
+}
+
 // endpoints are all addresses of the API but its own description.
 func endpoints() []endpoint {
 	paging := []string{"q", "page", "limit"}
@@ -183,6 +211,7 @@ func endpoints() []endpoint {
 		{"/api/v1/pools", "node pools", with("tenant", "class"), envelope[PoolJSON]{}, poolsJSON},
 		{"/api/v1/segments", "network segments", with("site", "tenant"), envelope[SegmentJSON]{}, segmentsJSON},
 		{"/api/v1/stacks", "stacks", with(), envelope[StackJSON]{}, stacksJSON},
+		{"/api/v1/history", "which commits changed what, the newest first", []string{"address", "tenant", "by", "since", "until", "page", "limit"}, envelope[EventJSON]{}, historyJSON},
 		{"/api/v1/objects/{address...}", "one object, and where its fields come from", nil, ObjectJSON{}, objectJSON},
 	}
 }
@@ -198,6 +227,8 @@ func (d *Dashboard) api(e endpoint) http.Handler {
 		switch {
 		case errors.Is(err, errNotFound):
 			w.WriteHeader(http.StatusNotFound)
+		case errors.Is(err, errQuery):
+			w.WriteHeader(http.StatusBadRequest)
 		case errors.Is(err, errTooEarly):
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
@@ -216,13 +247,21 @@ const mostInAPI, usualInAPI = 1000, 200
 
 // paged is the part of a list that the query asks for.
 func paged[T any](r *request, rows []T) (any, error) {
+	return pagedAs(r, rows, func(row T) T { return row })
+}
+
+// pagedAs is paged where only what is asked for is worth making.
+func pagedAs[T, U any](r *request, rows []T, as func(T) U) (any, error) {
 	limit, err := strconv.Atoi(r.query.Get("limit"))
 	if err != nil || limit < 1 {
 		limit = usualInAPI
 	}
 	var l List
 	from, to := l.pageOf(r, len(rows), min(limit, mostInAPI))
-	out := envelope[T]{Version: apiVersion, Sequence: r.Sequence, Commit: r.Commit, Total: len(rows), Page: l.Page, Pages: l.Pages, Items: append([]T{}, rows[from:to]...)}
+	out := envelope[U]{Version: apiVersion, Sequence: r.Sequence, Commit: r.Commit, Total: len(rows), Page: l.Page, Pages: l.Pages, Items: []U{}}
+	for _, row := range rows[from:to] {
+		out.Items = append(out.Items, as(row))
+	}
 	if r.Report != nil {
 		out.Time = r.Report.Time
 	}
@@ -249,6 +288,7 @@ func describe() map[string]any {
 		}
 		get := map[string]any{"summary": e.summary, "responses": map[string]any{
 			"200": map[string]any{"description": e.summary, "content": map[string]any{"application/json": map[string]any{"schema": schemaOf(reflect.TypeOf(e.sample))}}},
+			"400": map[string]any{"description": "the question cannot be understood"},
 			"403": map[string]any{"description": "you may not see this"},
 			"404": map[string]any{"description": "there is no such thing, or it is not for you to see"},
 			"429": map[string]any{"description": "too many requests"},
@@ -269,6 +309,8 @@ func describe() map[string]any {
 // schemaOf describes a Go type as it is written in JSON.
 func schemaOf(t reflect.Type) map[string]any {
 	switch {
+	case t == reflect.TypeFor[json.RawMessage]():
+		return map[string]any{} // anything
 	case t == reflect.TypeFor[time.Time]():
 		return map[string]any{"type": "string", "format": "date-time"}
 	case t.Kind() == reflect.Pointer:

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -66,15 +67,15 @@ func TestAccessibleInABrowser(t *testing.T) {
 	store := &Store{}
 	store.SetFloor(f)
 	store.SetReport(r)
-	server := serve(t, served(t, store))
+	server := serve(t, served(t, store, func(o *Options) { o.Access = gate{} }))
 	for _, reader := range readers {
 		b.as(reader)
-		pages := everyPage
+		pages := append(slices.Clone(everyPage), "/sign-out")
 		if reader.width < 600 {
 			pages = []string{"/", "/racks", "/machines", "/plan"} // the same elements, otherwise arranged
 		}
 		for _, url := range pages {
-			b.do(chromedp.Navigate(server.URL+url), chromedp.WaitReady("footer"))
+			b.do(chromedp.Navigate(server.URL+url), chromedp.WaitReady("main"))
 			b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 				_, err := cdp.Call(ctx, target, runtime.Evaluate, runtime.EvaluateParams{Expression: script})
 				return err

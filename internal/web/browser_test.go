@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -168,11 +169,11 @@ func named(url string) string {
 // stumble, nothing may be forbidden by the pages' own policy, and no page may be wider than a phone.
 func TestEveryPageInABrowser(t *testing.T) {
 	b := openBrowser(t)
-	server := serve(t, served(t, filled(t, 320)))
+	server := serve(t, served(t, filled(t, 320), func(o *Options) { o.Access = gate{} }))
 	for _, r := range readers {
 		b.as(r)
-		for _, url := range everyPage {
-			b.do(chromedp.Navigate(server.URL+url), chromedp.WaitReady("footer"))
+		for _, url := range append(slices.Clone(everyPage), "/sign-out") {
+			b.do(chromedp.Navigate(server.URL+url), chromedp.WaitReady("main"))
 			width := ask[int64](b, `document.documentElement.scrollWidth`)
 			require.LessOrEqual(t, width, r.width, "%s is too wide for %s", url, r.name)
 			b.picture(r.name + "-" + named(url))

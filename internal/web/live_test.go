@@ -78,7 +78,7 @@ func TestWithoutScriptsInABrowser(t *testing.T) {
 	at := func(selector, path string) {
 		t.Helper()
 		b.do(chromedp.Click(chromedp.CSS(selector)))
-		b.soon(`location.pathname + location.search === "`+path+`"`, path)
+		b.soon(`document.readyState === "complete" && location.pathname + location.search === "`+path+`"`, path)
 	}
 	b.do(chromedp.Navigate(server.URL + "/"))
 	for _, s := range sections[1:] {

@@ -48,6 +48,7 @@ type machineData struct {
 	Items       []Item
 	Objects     []objectRow
 	Neighbours  Rack
+	Past        *timeline
 }
 
 type objectRow struct{ Address, Status, Entity string }
@@ -70,6 +71,7 @@ func machine(r *request) (view, error) {
 		d.Items = append(d.Items, r.items[n])
 	}
 	d.Objects = r.rows(r.ofMachine(name))
+	d.Past = r.timeline("machine/" + name)
 	return view{"machine", name, d}, nil
 }
 

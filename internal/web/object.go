@@ -17,6 +17,7 @@ type objectData struct {
 	After                   []string
 	Parts                   []objectRow
 	Unreachable             string
+	Past                    *timeline
 }
 
 // leafRow is one wanted field and where it comes from.
@@ -52,7 +53,7 @@ func object(r *request) (view, error) {
 		id := o.ID
 		d.Parts = r.rows(r.objects(func(o state.Object) bool { return o.ID.Below(id) }))
 	}
-	d.Origin = r.Positions[d.Entity]
+	d.Origin, d.Past = r.Positions[d.Entity], r.timeline(d.Entity)
 	return view{"object", address, d}, nil
 }
 

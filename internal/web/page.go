@@ -39,8 +39,8 @@ func parsePages() pages {
 		"object": func(address string) string { return path(append([]string{"o"}, strings.Split(address, "/")...)...) },
 		"rowsOf": func(caption string, rows []objectRow) objectTable { return objectTable{caption, rows} },
 		"deref":  func(i *Item) Item { return *i },
-		"ticks":  ticks,
-		"gpu":    func(model string) string { name, _, _ := strings.Cut(model, "-"); return name },
+		"ticks":  ticks, "few": few,
+		"gpu": func(model string) string { name, _, _ := strings.Cut(model, "-"); return name },
 	}
 	base := template.Must(template.New("layout").Funcs(funcs).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/rack.html"))
 	all := pages{}
@@ -54,6 +54,7 @@ func parsePages() pages {
 		_ = page.Execute(io.Discard, nil) // which fails without data, and has by then found out where what is escaped
 		all[short] = page
 	}
+	all["door"] = template.Must(template.New("door").Funcs(funcs).ParseFS(templateFiles, "templates/door.html"))
 	return all
 }
 
@@ -64,6 +65,8 @@ type sheet struct {
 	Nav   []navigation
 	Data  any
 	Bar   bar
+	// SignOut says that readers sign in here. Who they are stands on no page: pages are shared by all who see the same.
+	SignOut bool
 }
 
 type navigation struct {
@@ -73,7 +76,7 @@ type navigation struct {
 
 var sections = []navigation{
 	{Name: "Overview", URL: "/"}, {Name: "Racks", URL: "/racks"}, {Name: "Machines", URL: "/machines"}, {Name: "Tenants", URL: "/tenants"},
-	{Name: "Pools", URL: "/pools"}, {Name: "Segments", URL: "/segments"}, {Name: "Stacks", URL: "/stacks"}, {Name: "Drift", URL: "/drift"}, {Name: "Plan", URL: "/plan"},
+	{Name: "Pools", URL: "/pools"}, {Name: "Segments", URL: "/segments"}, {Name: "Stacks", URL: "/stacks"}, {Name: "Drift", URL: "/drift"}, {Name: "Plan", URL: "/plan"}, {Name: "History", URL: "/history"},
 }
 
 // bar is the line on top of every page.
@@ -84,6 +87,7 @@ type bar struct {
 	Stale, Missing         bool
 	Error                  []string
 	Refused                string
+	Signer                 string // of the commit in force, where that is proven
 	Fetched                time.Time
 	Incomplete             bool
 	NotYet                 bool // the commit in force is newer than the last pass
@@ -110,6 +114,7 @@ func (r *request) bar() bar {
 	}
 	s := r.Report.Source
 	b.Fleet, b.Subject, b.Time, b.Refused, b.Fetched = r.Report.Fleet, s.Subject, r.Report.Time, s.Refused, s.Fetched
+	b.Signer = s.Signer
 	b.Commit = s.Commit
 	b.Age = report.Ago(r.now, r.Report.Time)
 	b.Stale = r.now.Sub(r.Report.Time) > r.stale
@@ -153,15 +158,19 @@ func (d *Dashboard) render(r *request, show func(*request) (view, error)) ([]byt
 	v, err := show(r)
 	if err != nil {
 		status = http.StatusInternalServerError
-		if errors.Is(err, errNotFound) {
+		switch {
+		case errors.Is(err, errNotFound):
 			status = http.StatusNotFound
-		} else {
+		case errors.Is(err, errQuery):
+			status = http.StatusBadRequest
+		default:
 			d.Log.Error("a page could not be made", "path", r.http.URL.Path, "error", err)
 			err = errors.New("the agent's log says what went wrong")
 		}
 		v = view{"error", http.StatusText(status), err.Error()}
 	}
-	s := sheet{request: r, Title: v.title, Data: v.data, Bar: r.bar()}
+	_, login := d.Access.(Login)
+	s := sheet{request: r, Title: v.title, Data: v.data, Bar: r.bar(), SignOut: login}
 	for _, n := range sections {
 		n.Current = r.http.URL.Path == n.URL || n.URL != "/" && strings.HasPrefix(r.http.URL.Path, n.URL+"/")
 		s.Nav = append(s.Nav, n)
@@ -220,6 +229,25 @@ type shownItem struct {
 
 // Show is an item with what it takes to show it.
 func (s sheet) Show(i Item) shownItem { return shownItem{s, i} }
+
+// shownCommit is a commit with what it takes to show it; Named says that the entities are named.
+type shownCommit struct {
+	S     sheet
+	C     commitRow
+	Named bool
+}
+
+// ShowCommit is a commit with what it takes to show it.
+func (s sheet) ShowCommit(c commitRow, named bool) shownCommit { return shownCommit{s, c, named} }
+
+// shownPast is a timeline with what it takes to show it.
+type shownPast struct {
+	S sheet
+	T *timeline
+}
+
+// ShowPast is a timeline with what it takes to show it.
+func (s sheet) ShowPast(t *timeline) shownPast { return shownPast{s, t} }
 
 // filters are a form of filters with what was chosen.
 type filters struct {

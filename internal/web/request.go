@@ -26,7 +26,7 @@ func (d *Dashboard) read(answer func(http.ResponseWriter, *request)) http.Handle
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reader, err := d.Access.Reader(r, d.Store)
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusForbidden)
+			d.refuse(w, r, err)
 			return
 		}
 		note(r, reader)

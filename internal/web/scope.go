@@ -149,7 +149,7 @@ func (s Scope) report(r *report.Report, f *scopedFloor) *report.Report {
 	}
 	out := *r
 	out.Counts, out.Items, out.Unreachable, out.Alarms = nil, nil, nil, nil
-	out.Source.Subject, out.Journal = "", nil
+	out.Source.Subject, out.Source.Signer, out.Journal = "", "", nil
 	if out.Source.Error != "" {
 		out.Source.Error, out.Source.Refused = withheld, ""
 	}

@@ -57,7 +57,7 @@ func shared(t *testing.T) *Store {
 	require.NoError(t, err)
 	f.Objects = set
 
-	r.Source = report.Source{Commit: head, Subject: "Grow " + canary, Error: "tenants/" + canary + ".cue:4: no such field", Refused: refused}
+	r.Source = report.Source{Commit: head, Subject: "Grow " + canary, Signer: canary, Error: "tenants/" + canary + ".cue:4: no such field", Refused: refused}
 	r.Alarms = []string{taken + " is in the segment of " + canary}
 	for i := range r.Items {
 		item := &r.Items[i]
@@ -78,7 +78,26 @@ func shared(t *testing.T) *Store {
 	store := &Store{}
 	store.SetFloor(f)
 	store.SetReport(r)
+	store.SetPast(sharedPast(taken))
 	return store
+}
+
+// sharedPast is a history in which the canary did everything, a machine of acme's had before included.
+func sharedPast(taken string) *Past {
+	invalid := &Commit{Hash: refused, Subject: canary, Invalid: canary, Authors: []string{canary}, Tenants: []string{""}}
+	alone := func(tenants ...string) *Commit {
+		return &Commit{Hash: head, Subject: "For " + canary, Time: noon, Authors: []string{canary}, MergedBy: canary, ApprovedBy: []string{canary}, Tickets: []string{canary}, Tenants: tenants}
+	}
+	own := &Commit{Hash: head, Subject: "After " + canary + " left", Time: noon, Authors: []string{"reader@example.com"}, Tenants: []string{"acme"}}
+	of := func(path string) FieldChange { return FieldChange{path, `"` + canary + `"`, `"` + canary + `"`} }
+	return &Past{Head: head, Events: []Event{
+		{Commit: own, With: []*Commit{invalid}, Entity: "tenant/acme", Change: "changed", Tenants: []string{"acme"}, Fields: []FieldChange{{"gpus", "8", "16"}}},
+		{Commit: invalid, Change: "invalid"},
+		{Commit: alone("acme", canary), Entity: "machine/" + taken, Change: "changed", Tenants: []string{"acme", canary}, Fields: []FieldChange{of(canary), of("tenant"), {"pool", `"pool/` + canary + `/train/h100"`, `"pool/acme/train/h100"`}}},
+		{Commit: alone("acme", ""), Entity: "segment/acme-train", Change: "changed", Tenants: []string{"acme", canary}, Fields: []FieldChange{of("peers." + canary), of("tenant")}},
+		{Commit: alone("", "acme"), Entity: "site/dc1", Change: "changed", Fields: []FieldChange{of("description")}},
+		{Commit: alone(canary), Entity: "tenant/" + canary, Change: "removed", Tenants: []string{canary}, Fields: []FieldChange{of("displayName")}},
+	}}
 }
 
 // proxied is a dashboard behind a proxy.
@@ -100,7 +119,13 @@ func by(groups string) func(*http.Request) {
 // TestATenantSeesNothingOfOthers asks for every route as a reader of acme: no page, no answer of the API
 // and no header may hold the canary, and what is acme's must be there.
 func TestATenantSeesNothingOfOthers(t *testing.T) {
-	d := proxied(t, shared(t))
+	store := shared(t)
+	tenantSeesNothingOfOthers(t, proxied(t, store), by)
+}
+
+// tenantSeesNothingOfOthers is that for a dashboard at which by asks as somebody of a group.
+func tenantSeesNothingOfOthers(t *testing.T, d *Dashboard, by func(group string) func(*http.Request)) {
+	t.Helper()
 	others := ""
 	for _, m := range d.Store.Snapshot(Scope{All: true}).Machines {
 		if m.Tenant == canary {
@@ -112,7 +137,8 @@ func TestATenantSeesNothingOfOthers(t *testing.T) {
 		paths = append(paths, strings.NewReplacer("{machine}", "gpu-0008", "{address...}", "redfish/gpu-0008/ntp").Replace(e.pattern))
 	}
 	paths = append(paths, "/search?q=can", "/search?q="+others, "/machines?tenant=can", "/segments/acme-train", "/attention?sort=address", "/plan?sort=-since",
-		"/o/kubernetes/control-plane/Project.management.loft.sh/acme", "/api/v1/objects/kubernetes/control-plane/Project.management.loft.sh/acme", "/api/v1/openapi.json")
+		"/o/kubernetes/control-plane/Project.management.loft.sh/acme", "/api/v1/objects/kubernetes/control-plane/Project.management.loft.sh/acme", "/api/v1/openapi.json",
+		"/history.csv", "/history?tenant=acme", "/history?address=segment%2Facme-train", "/api/v1/history?by=can")
 	for _, path := range paths {
 		w := get(t, d, path, by("acme-admins"))
 		require.Equal(t, http.StatusOK, w.Code, path)

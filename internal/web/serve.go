@@ -32,6 +32,7 @@ func (d *Dashboard) Serve(ctx context.Context, l net.Listener) error {
 	if !stop() {
 		<-finished
 	}
+	d.cache.making.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

@@ -18,6 +18,8 @@ type Snapshot struct {
 	*scopedFloor
 	// Report is nil before the first pass is finished.
 	Report *report.Report
+	// Past is nil before the history was read.
+	Past *Past
 
 	items     []Item           // not in sync, by address
 	byAddress map[string]int   // into items

@@ -16,7 +16,9 @@ type Store struct {
 	sequence uint64
 	floor    *Floor
 	report   *report.Report
+	past     *Past
 	floors   map[string]*scopedFloor // by scope, of the floor in force
+	pasts    map[string]*Past        // by scope, of the past that is known
 	scoped   map[string]*Snapshot    // by scope, of this sequence
 	changed  chan struct{}           // closed at the next change
 }
@@ -112,7 +114,16 @@ func (s *Store) Snapshot(scope Scope) *Snapshot {
 		}
 		s.floors[key] = floor
 	}
+	past := s.pasts[key]
+	if past == nil {
+		past = scope.past(s.past)
+		if s.pasts == nil {
+			s.pasts = map[string]*Past{}
+		}
+		s.pasts[key] = past
+	}
 	snapshot := newSnapshot(s.sequence, floor, scope.report(s.report, floor))
+	snapshot.Past = past
 	if s.scoped == nil {
 		s.scoped = map[string]*Snapshot{}
 	}
@@ -127,9 +138,10 @@ type Scope struct {
 	Tenants []string
 }
 
+// key is another for every other scope.
 func (s Scope) key() string {
 	if s.All {
-		return "*"
+		return "all"
 	}
-	return strings.Join(s.Tenants, " ")
+	return "of\x00" + strings.Join(s.Tenants, "\x00")
 }

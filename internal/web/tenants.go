@@ -55,6 +55,7 @@ type tenantData struct {
 	Clusters []clusterRow
 	Items    []Item
 	More     int
+	Past     *timeline
 }
 
 type clusterRow struct {
@@ -79,6 +80,7 @@ func tenant(r *request) (view, error) {
 		d.Clusters = append(d.Clusters, row)
 	}
 	d.Items, d.More = r.worstItems(r.byEntity["tenant/"+name])
+	d.Past = r.timeline("tenant/" + name)
 	return view{"tenant", t.DisplayName, d}, nil
 }
 

@@ -72,12 +72,14 @@ func (d *Dashboard) routes() []route {
 	page("/stacks/{stack}", stack)
 	page("/drift", drift)
 	page("/plan", planned)
+	page("/history", history)
 	page("/o/{address...}", object)
 	page("/search", search)
 	for _, e := range endpoints() {
 		all = append(all, route{e.pattern, d.api(e)})
 	}
 	all = append(all,
+		route{"/history.csv", d.read(d.historyCSV)},
 		route{"/api/v1/openapi.json", openAPI()},
 		route{"/metrics", http.HandlerFunc(d.metrics)},
 		route{"/healthz", http.HandlerFunc(healthy)},
@@ -85,5 +87,8 @@ func (d *Dashboard) routes() []route {
 		route{"/events", d.read(d.events)},
 		route{"/assets/{name}", http.HandlerFunc(assets)},
 	)
+	if login, ok := d.Access.(Login); ok {
+		all = append(all, d.loginRoutes(login)...)
+	}
 	return all
 }

@@ -193,7 +193,7 @@ func tenantObjects(t Tenant) []state.Object {
 
 // worldReport is of the floor: of every forty machines one is off in one of several ways.
 func worldReport(f *Floor) report.Report {
-	r := report.Report{Version: report.FormatVersion, Fleet: "example", Time: noon.Add(-20 * time.Second), Complete: true, Source: report.Source{Commit: head, Subject: "Grow acme by two machines", Fetched: noon.Add(-30 * time.Second)}}
+	r := report.Report{Version: report.FormatVersion, Fleet: "example", Time: noon.Add(-20 * time.Second), Complete: true, Source: report.Source{Commit: head, Subject: "Grow acme by two machines", Signer: "carol@example.com", Fetched: noon.Add(-30 * time.Second)}}
 	counts := map[plan.Status]int{plan.InSync: f.Objects.Len()}
 	add := func(i report.Item) {
 		r.Items = append(r.Items, i)
@@ -254,6 +254,7 @@ func filled(t testing.TB, size int) *Store {
 	f, r := world(t, size)
 	store := &Store{}
 	store.SetFloor(f)
+	store.SetPast(worldPast(f))
 	store.SetReport(r)
 	return store
 }
