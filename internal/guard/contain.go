@@ -27,7 +27,7 @@ func (in Input) covers(scopes []string, c *plan.Change) bool {
 	return named(scopes, object, names)
 }
 
-// Covers reports whether the scopes of an approval name an object of an entity, or with no object an entity alone.
+// Covers reports whether the scopes of an approval name an object, or what it is of.
 func Covers(scopes []string, entity, object string) bool {
 	return named(scopes, object, append(within(entity), object))
 }
