@@ -156,3 +156,18 @@ func TestWriteMissing(t *testing.T) {
 	require.Error(t, err)
 	require.NoFileExists(t, filepath.Join(outside, "x"))
 }
+
+// The example judges by the rules that a new fleet begins with, word for word, so that mending one mends both.
+func TestExampleHasTheStarterRules(t *testing.T) {
+	const of = "policy/rules/"
+	entries, err := os.ReadDir("new/" + of)
+	require.NoError(t, err)
+	require.NotEmpty(t, entries)
+	for _, e := range entries {
+		want, err := os.ReadFile("new/" + of + e.Name())
+		require.NoError(t, err)
+		got, err := os.ReadFile("../../../fleet-example/" + of + e.Name())
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(got), e.Name())
+	}
+}
