@@ -23,12 +23,13 @@ type objects struct {
 	trees listings
 }
 
-// listings remembers listings of directories by the hashes of their trees: commits after each other have nearly all
-// of them in common. It forgets all when it has many.
+// listings remembers listings of directories by the hashes of their trees, and sizes of files: commits after each
+// other have nearly all of them in common, and a size is asked for before each read. It forgets all when it has many.
 type listings struct {
 	mu    sync.Mutex
 	known map[string][]node
 	whole map[string]bool // trees of which all that lies below is known to be there
+	sizes map[plumbing.Hash]int64
 	nodes int
 }
 
@@ -45,10 +46,29 @@ func (l *listings) get(id string) ([]node, bool) {
 func (l *listings) put(id string, list []node) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.nodes += 1 + len(list); l.known == nil || l.nodes > maxNodes {
-		l.known, l.whole, l.nodes = map[string][]node{}, map[string]bool{}, 1+len(list)
-	}
+	l.room(1 + len(list))
 	l.known[id] = list
+}
+
+// room makes room for some nodes more.
+func (l *listings) room(n int) {
+	if l.nodes += n; l.known == nil || l.nodes > maxNodes {
+		l.known, l.whole, l.sizes, l.nodes = map[string][]node{}, map[string]bool{}, map[plumbing.Hash]int64{}, n
+	}
+}
+
+func (l *listings) sizeOf(id plumbing.Hash) (size int64, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	size, ok = l.sizes[id]
+	return size, ok
+}
+
+func (l *listings) setSize(id plumbing.Hash, size int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.room(1)
+	l.sizes[id] = size
 }
 
 func (l *listings) isWhole(id string) bool {
@@ -79,6 +99,14 @@ func (o *objects) has(id plumbing.Hash) (has bool) {
 
 // size is the object's, in bytes, without reading it.
 func (o *objects) size(id plumbing.Hash) (size int64, err error) {
+	if size, ok := o.trees.sizeOf(id); ok {
+		return size, nil
+	}
+	defer func() {
+		if err == nil {
+			o.trees.setSize(id, size)
+		}
+	}()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	defer func() { err = o.check(id, recover(), err) }()
