@@ -67,7 +67,7 @@ func (c *cache) known() map[string]parsed {
 	return all
 }
 
-// know remembers the heads of the latest load, if any of them is new.
+// know remembers the heads of the latest load, unless few of them are new: reading those again costs less than writing.
 func (c *cache) know(heads map[string]parsed) {
 	if c.file == "" {
 		return
@@ -89,7 +89,7 @@ func (c *cache) know(heads map[string]parsed) {
 		}
 		all = append(all, packedHead{Name: name, ID: h.id, Package: h.pkg, Size: h.size, Sum: h.sum, Imports: h.imports})
 	}
-	if fresh > 0 {
+	if fresh*100 > len(heads) {
 		c.heads, c.fresh = all, c.fresh+fresh
 	}
 }
