@@ -89,7 +89,7 @@ func TestSameValuesAsCUE(t *testing.T) {
 	values, err := vet(t, example)
 	require.NoError(t, err)
 	f := loadExample(t)
-	tr, list := readTree(os.DirFS(example), DefaultLimits(), nil)
+	tr, list := readTree(os.DirFS(example), DefaultLimits(), nil, nil)
 	require.Empty(t, list)
 	instances, list := plan(tr, map[string]parsed{})
 	require.Empty(t, list)

@@ -22,7 +22,8 @@ type cache struct {
 	mu    sync.Mutex
 	round int
 	items map[digest]*item
-	fresh int // items that are not on disk yet
+	fresh int // items and heads that are not on disk yet
+	heads []packedHead
 }
 
 type item struct {
@@ -37,6 +38,60 @@ const keptRounds = 4
 type packed struct {
 	Key      digest
 	Entities []entity
+}
+
+// packedFile is what is on disk: results, and what was read of the files of the load before, which need not be read
+// again as long as their file system says that they are the same.
+type packedFile struct {
+	Items []packed
+	Heads []packedHead
+}
+
+// packedHead is a file whose file system knows what it is.
+type packedHead struct {
+	Name, ID, Package string
+	Size              int64
+	Sum               digest
+	Imports           []importSpec
+}
+
+// known are the heads that were on disk, by file.
+func (c *cache) known() map[string]parsed {
+	<-c.opened
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make(map[string]parsed, len(c.heads))
+	for _, h := range c.heads {
+		all[h.Name] = parsed{sourceFile: sourceFile{Name: h.Name, id: h.ID, size: h.Size, sum: h.Sum}, pkg: h.Package, imports: h.Imports}
+	}
+	return all
+}
+
+// know remembers the heads of the latest load, unless few of them are new: reading those again costs less than writing.
+func (c *cache) know(heads map[string]parsed) {
+	if c.file == "" {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := make(map[string]string, len(c.heads))
+	for _, h := range c.heads {
+		before[h.Name] = h.ID
+	}
+	fresh := 0
+	var all []packedHead
+	for name, h := range heads {
+		if h.id == "" {
+			continue
+		}
+		if before[name] != h.id {
+			fresh++
+		}
+		all = append(all, packedHead{Name: name, ID: h.id, Package: h.pkg, Size: h.size, Sum: h.sum, Imports: h.imports})
+	}
+	if fresh*100 > len(heads) {
+		c.heads, c.fresh = all, c.fresh+fresh
+	}
 }
 
 // openCache begins to read what was kept; anything odd about the file means an empty cache.
@@ -59,10 +114,12 @@ func (c *cache) read() {
 	if err != nil {
 		return
 	}
-	var pack []packed
-	if gob.NewDecoder(bytes.NewReader(data)).Decode(&pack) != nil {
+	var file packedFile
+	if gob.NewDecoder(bytes.NewReader(data)).Decode(&file) != nil {
 		return
 	}
+	pack := file.Items
+	c.heads = file.Heads
 	results := make([]*result, len(pack))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
@@ -142,5 +199,5 @@ func (c *cache) write() {
 		}
 		pack = append(pack, p)
 	}
-	_ = cachefile.Write(c.file, func(w io.Writer) error { return gob.NewEncoder(w).Encode(pack) })
+	_ = cachefile.Write(c.file, func(w io.Writer) error { return gob.NewEncoder(w).Encode(packedFile{pack, c.heads}) })
 }

@@ -30,7 +30,38 @@ type instance struct {
 	Leaf     bool                    // its entities count; those of other instances are context
 	Tests    bool                    // it is the rules with their tests
 
-	key digest // of everything above and of what compiles it
+	key  digest // of everything above and of what compiles it
+	fsys fs.FS  // that the files are in
+}
+
+// filled is the instance with the content of files that a process before this one has read.
+func (in *instance) filled() (*instance, error) {
+	out := *in
+	var err error
+	fill := func(files []sourceFile) []sourceFile {
+		all := slices.Clone(files)
+		for i, f := range all {
+			if f.Data == nil && err == nil {
+				all[i].Data, err = content(in.fsys, f)
+			}
+		}
+		return all
+	}
+	out.Files = fill(in.Files)
+	out.Imports = make(map[string][]sourceFile, len(in.Imports))
+	for path, files := range in.Imports {
+		out.Imports[path] = fill(files)
+	}
+	return &out, err
+}
+
+// content reads a file that is to be as it was.
+func content(fsys fs.FS, f sourceFile) ([]byte, error) {
+	data, err := fs.ReadFile(fsys, f.Name)
+	if err == nil && sha256.Sum256(data) != f.sum {
+		err = fmt.Errorf("%s is not what was compiled before under its name; remove the cache directory", f.Name)
+	}
+	return data, err
 }
 
 type digest [sha256.Size]byte
@@ -63,8 +94,8 @@ type parsed struct {
 }
 
 type importSpec struct {
-	path string
-	pos  diag.Pos
+	Path string
+	Pos  diag.Pos
 }
 
 // planner cuts a tree into instances.
@@ -117,7 +148,7 @@ func plan(t *tree, last map[string]parsed) ([]*instance, diag.List) {
 	}
 	var out []*instance
 	for _, dir := range dirs {
-		in := &instance{Dir: dir, Package: p.heads[dir][0].pkg, Language: t.language, Leaf: !shared[dir]}
+		in := &instance{Dir: dir, Package: p.heads[dir][0].pkg, Language: t.language, Leaf: !shared[dir], fsys: t.fsys}
 		p.complete(in)
 		out = append(out, in)
 	}
@@ -131,6 +162,13 @@ func (p *planner) readHeads(dir string) {
 			head.sourceFile = src
 			p.heads[dir] = append(p.heads[dir], head)
 			continue
+		}
+		if src.Data == nil {
+			var err error
+			if src.Data, err = content(p.tree.fsys, src); err != nil {
+				p.list = append(p.list, diag.Diagnostic{Code: "MW100", Summary: fmt.Sprintf("cannot be read: %v", reason(err)), Pos: diag.Pos{File: src.Name}})
+				continue
+			}
 		}
 		f, err := parser.ParseFile(src.Name, src.Data, parser.ImportsOnly)
 		if err != nil {
@@ -152,7 +190,7 @@ func (p *planner) readHeads(dir string) {
 			if err != nil {
 				ip = spec.Path.Value
 			}
-			head.imports = append(head.imports, importSpec{path: ip, pos: position(spec.Pos())})
+			head.imports = append(head.imports, importSpec{Path: ip, Pos: position(spec.Pos())})
 		}
 		if first := p.heads[dir]; !p.fits(dir, head) {
 			p.list = append(p.list, diag.Diagnostic{
@@ -243,36 +281,36 @@ func (p *planner) complete(in *instance) {
 // the schema need nothing. stack is the way that led here, for the message about a cycle.
 func (p *planner) resolve(imp importSpec, stack []string) []string {
 	fail := func(hint, format string, args ...any) []string {
-		p.list = append(p.list, diag.Diagnostic{Code: "MW102", Summary: fmt.Sprintf(format, args...), Hint: hint, Pos: imp.pos})
+		p.list = append(p.list, diag.Diagnostic{Code: "MW102", Summary: fmt.Sprintf(format, args...), Hint: hint, Pos: imp.Pos})
 		return nil
 	}
-	if imp.path == schema.ImportPath || builtin(imp.path) {
+	if imp.Path == schema.ImportPath || builtin(imp.Path) {
 		return nil
 	}
-	parts := ast.ParseImportPath(imp.path)
+	parts := ast.ParseImportPath(imp.Path)
 	sub, ok := strings.CutPrefix(parts.Path, p.tree.module)
 	if !ok || sub != "" && sub[0] != '/' {
 		return fail(fmt.Sprintf("a fleet may import CUE's own packages, %q and packages of its own module %q", schema.ImportPath, p.tree.module),
-			"package %q is not in this repository", imp.path)
+			"package %q is not in this repository", imp.Path)
 	}
-	known := p.pkgs[imp.path]
+	known := p.pkgs[imp.Path]
 	if known != nil {
 		if known.busy {
-			return fail("break the circle: move what both need into a third package", "packages import each other: %s", strings.Join(append(stack, imp.path), " → "))
+			return fail("break the circle: move what both need into a third package", "packages import each other: %s", strings.Join(append(stack, imp.Path), " → "))
 		}
 		return known.closure
 	}
 	dir := path.Clean("." + sub)
 	heads := p.heads[dir]
 	if len(heads) == 0 || heads[0].pkg != parts.Qualifier {
-		return fail(fmt.Sprintf("it would be package %s in directory %s", parts.Qualifier, dir), "package %q is not in this repository", imp.path)
+		return fail(fmt.Sprintf("it would be package %s in directory %s", parts.Qualifier, dir), "package %q is not in this repository", imp.Path)
 	}
 	pkg := &localPackage{files: p.files(dir, parts.Qualifier), busy: true}
-	p.pkgs[imp.path] = pkg
-	need := map[string]bool{imp.path: true}
+	p.pkgs[imp.Path] = pkg
+	need := map[string]bool{imp.Path: true}
 	for _, f := range pkg.files {
 		for _, next := range f.imports {
-			for _, dep := range p.resolve(next, append(stack, imp.path)) {
+			for _, dep := range p.resolve(next, append(stack, imp.Path)) {
 				need[dep] = true
 			}
 		}

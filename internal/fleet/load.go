@@ -118,12 +118,17 @@ func (l *Loader) finish(ctx context.Context, fsys fs.FS, instances []*instance, 
 func (l *Loader) read(fsys fs.FS) ([]*instance, diag.List) {
 	l.reading.Lock()
 	defer l.reading.Unlock()
-	t, list := readTree(fsys, l.opts.Limits, l.tree)
+	if l.tree == nil {
+		l.heads = l.cache.known()
+	}
+	t, list := readTree(fsys, l.opts.Limits, l.tree, l.heads)
 	if list.Err() != nil {
 		return nil, list
 	}
 	l.tree = t
-	return plan(t, l.heads)
+	instances, list := plan(t, l.heads)
+	l.cache.know(l.heads)
+	return instances, list
 }
 
 // compileAll takes results from the cache and has the rest compiled; results are in the order of the
@@ -180,6 +185,11 @@ func (l *Loader) run(ctx context.Context, req request) (compiled, error) {
 
 func (l *Loader) runWithin(ctx context.Context, req request, limits Limits) (compiled, error) {
 	req.Limits = limits
+	in, err := req.Instance.filled()
+	if err != nil {
+		return compiled{}, err
+	}
+	req.Instance = in
 	if l.opts.Worker.Path == "" {
 		if err := ctx.Err(); err != nil {
 			return compiled{}, err

@@ -20,7 +20,7 @@ func TestPartOfTheSchemaIsAsGoodAsAll(t *testing.T) {
 	}
 	smaller, seen := 0, map[digest]bool{}
 	for name, fsys := range All(trees) {
-		tr, list := readTree(fsys, DefaultLimits(), nil)
+		tr, list := readTree(fsys, DefaultLimits(), nil, nil)
 		if list.Err() != nil {
 			continue
 		}

@@ -60,10 +60,11 @@ func fill[T comparable](p *T, v T) {
 	}
 }
 
-// sourceFile is one CUE file as it was read.
+// sourceFile is one CUE file as it was read, by this process or, where Data is nil, by one before; see filled.
 type sourceFile struct {
 	Name string
 	Data []byte
+	size int64 // bytes
 	sum  [sha256.Size]byte
 	id   string // of the file system; see identify
 }
@@ -122,9 +123,9 @@ func identifyEntry(fsys fs.FS, name string, e fs.DirEntry) string {
 
 // readTree reads the CUE files of a repository within limits. What CUE itself passes over is passed
 // over: names that begin with "." or "_", and *_test.cue and *_tool.cue. What has not changed since
-// last, a tree that was read before or nil, is not read again.
-func readTree(fsys fs.FS, limits Limits, last *tree) (*tree, diag.List) {
-	r := reader{fsys: fsys, limits: limits}
+// last, a tree that was read before or nil, is not read again, nor are files whose heads are known.
+func readTree(fsys fs.FS, limits Limits, last *tree, heads map[string]parsed) (*tree, diag.List) {
+	r := reader{fsys: fsys, limits: limits, heads: heads}
 	var before *directory
 	if last != nil {
 		before = last.root
@@ -164,6 +165,7 @@ func (t *tree) list(at string, d *directory) {
 type reader struct {
 	fsys   fs.FS
 	limits Limits
+	heads  map[string]parsed
 	all    counts
 	found  diag.List
 	full   bool
@@ -222,7 +224,7 @@ func (r *reader) entry(d *directory, name string, e fs.DirEntry, last *directory
 			break
 		}
 		d.files = append(d.files, f)
-		one.files, one.bytes = 1, int64(len(f.Data))
+		one.files, one.bytes = 1, f.size
 	}
 	r.count(name, one)
 	d.count.add(one)
@@ -234,6 +236,9 @@ func (r *reader) file(name string, e fs.DirEntry, last *directory) (sourceFile, 
 	i, known := slices.BinarySearchFunc(last.files, name, func(f sourceFile, name string) int { return strings.Compare(f.Name, name) })
 	if known && id != "" && last.files[i].id == id {
 		return last.files[i], ""
+	}
+	if head, known := r.heads[name]; known && id != "" && head.id == id && head.size <= r.limits.FileBytes {
+		return head.sourceFile, ""
 	}
 	f, msg := readFile(r.fsys, name, e, r.limits.FileBytes)
 	f.id = id
@@ -290,7 +295,7 @@ func readFile(fsys fs.FS, name string, d fs.DirEntry, limit int64) (f sourceFile
 	case !utf8.Valid(data):
 		return f, "not UTF-8"
 	}
-	return sourceFile{Name: name, Data: data, sum: sha256.Sum256(data)}, ""
+	return sourceFile{Name: name, Data: data, size: int64(len(data)), sum: sha256.Sum256(data)}, ""
 }
 
 // reason is err without the path that a position says already.
