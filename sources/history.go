@@ -2,6 +2,7 @@ package sources
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type History struct {
 	mu      sync.Mutex
 	commits map[plumbing.Hash]*object.Commit
 	places  map[treePlace]plumbing.Hash
+	touched map[commitPlace]bool
 	hands   map[string]handsOrError
 }
 
@@ -35,6 +37,12 @@ type History struct {
 type treePlace struct {
 	tree plumbing.Hash
 	path string
+}
+
+// commitPlace is a path in a commit.
+type commitPlace struct {
+	commit plumbing.Hash
+	path   string
 }
 
 type handsOrError struct {
@@ -92,7 +100,7 @@ func HistoryOf(dir, rev string, s Signatures) (*History, error) {
 
 func newHistory(head plumbing.Hash, below string, v *verifier, known *bringings) *History {
 	return &History{head: head, below: below, verify: v, known: known,
-		commits: map[plumbing.Hash]*object.Commit{}, places: map[treePlace]plumbing.Hash{}, hands: map[string]handsOrError{}}
+		commits: map[plumbing.Hash]*object.Commit{}, places: map[treePlace]plumbing.Hash{}, touched: map[commitPlace]bool{}, hands: map[string]handsOrError{}}
 }
 
 // Verifies reports whether there are keys to verify signatures with.
@@ -101,9 +109,9 @@ func (h *History) Verifies() bool { return h.verify.known() }
 // Brought finds the commit that made a file what it is. The file is named from the fleet's root, and has to be a
 // plain one: what a link leads to is changed without it.
 //
-// Where a merge took the file from a branch, it is the branch's commit, as that of who wrote and signed it. Not
-// so if the file had been on the line before and had left it: then the merge brought it back, and who
-// signed it long ago did not.
+// Where a merge took the file from one of its parents, it is the parent's commit, as that of who wrote and signed
+// it. Not so if another of them had had it from there and had left it: then the merge brought it back, and
+// who signed it long ago did not. Which parent is the first makes no difference: whoever merges chooses that.
 func (h *History) Brought(file string) (Brought, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -137,7 +145,8 @@ func (h *History) bringer(file string) (plumbing.Hash, error) {
 		return plumbing.ZeroHash, fail(ErrPathNotFound, "the commit has no such plain file")
 	}
 	at := h.head
-	var aside []*object.Commit // merges that took it from a branch, the newest first
+	type without struct{ merge, parent plumbing.Hash }
+	var lacking []without // parents of merges that were not so, of the newest merge first
 	for steps := 0; ; steps++ {
 		if steps > maxHistory {
 			return at, fail(ErrTooLarge, "it is in none of the last %d commits", maxHistory)
@@ -151,16 +160,15 @@ func (h *History) bringer(file string) (plumbing.Hash, error) {
 			return at, err
 		}
 		next := plumbing.ZeroHash
-		for i, parent := range c.ParentHashes {
+		for _, parent := range c.ParentHashes {
 			was, err := h.content(parent, file)
-			if err != nil {
+			switch {
+			case err != nil:
 				return at, err
-			}
-			if was == content {
-				if next = parent; i > 0 {
-					aside = append(aside, c)
-				}
-				break
+			case was != content && len(c.ParentHashes) > 1:
+				lacking = append(lacking, without{c.Hash, parent})
+			case was == content && next.IsZero():
+				next = parent
 			}
 		}
 		if next.IsZero() {
@@ -168,13 +176,13 @@ func (h *History) bringer(file string) (plumbing.Hash, error) {
 		}
 		at = next
 	}
-	for _, merge := range aside {
-		before, err := h.ancestors(merge.ParentHashes[0])
+	for _, l := range lacking {
+		before, err := h.ancestors(l.parent)
 		if err != nil {
 			return at, err
 		}
 		if before[at] {
-			at = merge.Hash
+			at = l.merge
 			break
 		}
 	}
@@ -189,6 +197,9 @@ func (h *History) bringer(file string) (plumbing.Hash, error) {
 // a commit and all before it: the addresses of authors and committers, and the principals of signers. Without
 // files, that changed anything; since a commit that the history does not have, or "": since its beginning.
 // Files are named from the fleet's root.
+//
+// A signature counts here whatever time its commit claims, which who signed it chose. Of what nobody signed, who
+// signed a merge that brought it answers for it: what it says of its author proves nothing.
 func (h *History) Hands(since string, files []string) ([]string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -213,7 +224,9 @@ func (h *History) handsIn(since string, files []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	people := map[string]bool{}
+	ever := *h.verify
+	ever.who = ever.who.whenever()
+	people, merged, unsigned := map[string]bool{}, map[string]bool{}, false
 	for id := range all {
 		if before[id] {
 			continue
@@ -222,11 +235,22 @@ func (h *History) handsIn(since string, files []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		touched := len(files) == 0
+		touched, took := len(files) == 0, false
 		for i := 0; i < len(files) && !touched; i++ {
-			if touched, err = h.touches(c, path.Join(h.below, files[i])); err != nil {
+			file := path.Join(h.below, files[i])
+			if touched, err = h.touches(c, file); err == nil && len(c.ParentHashes) > 1 && !took {
+				took, err = h.differs(c, c.ParentHashes[0], file)
+			}
+			if err != nil {
 				return nil, err
 			}
+		}
+		if !touched && !took {
+			continue
+		}
+		who, unproven := ever.signer(c, h.verify.past(c.Committer.When))
+		if unproven == nil {
+			merged[who.Principal] = true
 		}
 		if !touched {
 			continue
@@ -234,9 +258,14 @@ func (h *History) handsIn(since string, files []string) ([]string, error) {
 		for _, who := range []object.Signature{c.Author, c.Committer} {
 			people[identityOf(who).Email] = true
 		}
-		if who, err := h.verify.signer(c, h.verify.past(c.Committer.When)); err == nil {
+		if unproven == nil {
 			people[who.Principal] = true
+		} else {
+			unsigned = true
 		}
+	}
+	if unsigned {
+		maps.Copy(people, merged)
 	}
 	names := make([]string, 0, len(people))
 	for name := range people {
@@ -246,18 +275,70 @@ func (h *History) handsIn(since string, files []string) ([]string, error) {
 	return names, nil
 }
 
-// touches reports whether a commit made a path other than it is in each of its parents.
+// touches reports whether a commit made a path other than it is in each of its parents, or, a merge, took it from one
+// of them although another had changed it since they parted: that undoes what was changed there.
 func (h *History) touches(c *object.Commit, file string) (bool, error) {
+	key := commitPlace{c.Hash, file}
+	if known, ok := h.touched[key]; ok {
+		return known, nil
+	}
+	is, err := h.touching(c, file)
+	if err == nil {
+		h.touched[key] = is
+	}
+	return is, err
+}
+
+func (h *History) touching(c *object.Commit, file string) (bool, error) {
+	var same, others []plumbing.Hash
+	for _, parent := range c.ParentHashes {
+		differs, err := h.differs(c, parent, file)
+		switch {
+		case err != nil:
+			return false, err
+		case differs:
+			others = append(others, parent)
+		default:
+			same = append(same, parent)
+		}
+	}
+	if len(same) == 0 {
+		is, err := h.content(c.Hash, file)
+		return len(others) > 0 || !is.IsZero(), err
+	}
+	for _, other := range others {
+		taken, err := h.ancestors(same[0])
+		if err != nil {
+			return false, err
+		}
+		left, err := h.ancestors(other)
+		if err != nil {
+			return false, err
+		}
+		for id := range left {
+			if taken[id] {
+				continue
+			}
+			c, err := h.commit(id)
+			if err != nil {
+				return false, err
+			}
+			if touched, err := h.touches(c, file); err != nil || touched {
+				return touched, err
+			}
+		}
+	}
+	return false, nil
+}
+
+// differs reports whether a path is not the same in two commits.
+func (h *History) differs(c *object.Commit, from plumbing.Hash, file string) (bool, error) {
 	is, err := h.content(c.Hash, file)
 	if err != nil {
 		return false, err
 	}
-	for _, parent := range c.ParentHashes {
-		if was, err := h.content(parent, file); err != nil || was == is {
-			return false, err
-		}
-	}
-	return len(c.ParentHashes) > 0 || !is.IsZero(), nil
+	was, err := h.content(from, file)
+	return was != is, err
 }
 
 // ancestors are a commit and all before it.
