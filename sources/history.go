@@ -2,9 +2,7 @@ package sources
 
 import (
 	"fmt"
-	"maps"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +28,7 @@ type History struct {
 	commits map[plumbing.Hash]*object.Commit
 	places  map[treePlace]plumbing.Hash
 	touched map[commitPlace]bool
+	cue     map[plumbing.Hash][]string // names of the CUE files in a directory
 	hands   map[string]handsOrError
 }
 
@@ -100,7 +99,7 @@ func HistoryOf(dir, rev string, s Signatures) (*History, error) {
 
 func newHistory(head plumbing.Hash, below string, v *verifier, known *bringings) *History {
 	return &History{head: head, below: below, verify: v, known: known,
-		commits: map[plumbing.Hash]*object.Commit{}, places: map[treePlace]plumbing.Hash{}, touched: map[commitPlace]bool{}, hands: map[string]handsOrError{}}
+		commits: map[plumbing.Hash]*object.Commit{}, places: map[treePlace]plumbing.Hash{}, touched: map[commitPlace]bool{}, cue: map[plumbing.Hash][]string{}, hands: map[string]handsOrError{}}
 }
 
 // Verifies reports whether there are keys to verify signatures with.
@@ -193,154 +192,6 @@ func (h *History) bringer(file string) (plumbing.Hash, error) {
 	return at, nil
 }
 
-// Hands are who wrote, committed or is proven to have signed the commits that changed any of some files, since
-// a commit and all before it: the addresses of authors and committers, and the principals of signers. Without
-// files, that changed anything; since a commit that the history does not have, or "": since its beginning.
-// Files are named from the fleet's root.
-//
-// A signature counts here whatever time its commit claims, which who signed it chose. Of what nobody signed, who
-// signed a merge that brought it answers for it: what it says of its author proves nothing.
-func (h *History) Hands(since string, files []string) ([]string, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	key := since + "\x00" + strings.Join(files, "\x00")
-	known, ok := h.hands[key]
-	if !ok {
-		known.people, known.err = h.handsIn(since, files)
-		h.hands[key] = known
-	}
-	return known.people, known.err
-}
-
-func (h *History) handsIn(since string, files []string) ([]string, error) {
-	var before map[plumbing.Hash]bool
-	if id := plumbing.NewHash(since); plumbing.IsHash(since) && h.verify.objects.has(id) {
-		var err error
-		if before, err = h.ancestors(id); err != nil {
-			return nil, err
-		}
-	}
-	all, err := h.ancestors(h.head)
-	if err != nil {
-		return nil, err
-	}
-	ever := *h.verify
-	ever.who = ever.who.whenever()
-	people, merged, unsigned := map[string]bool{}, map[string]bool{}, false
-	for id := range all {
-		if before[id] {
-			continue
-		}
-		c, err := h.commit(id)
-		if err != nil {
-			return nil, err
-		}
-		touched, took := len(files) == 0, false
-		for i := 0; i < len(files) && !touched; i++ {
-			file := path.Join(h.below, files[i])
-			if touched, err = h.touches(c, file); err == nil && len(c.ParentHashes) > 1 && !took {
-				took, err = h.differs(c, c.ParentHashes[0], file)
-			}
-			if err != nil {
-				return nil, err
-			}
-		}
-		if !touched && !took {
-			continue
-		}
-		who, unproven := ever.signer(c, h.verify.past(c.Committer.When))
-		if unproven == nil {
-			merged[who.Principal] = true
-		}
-		if !touched {
-			continue
-		}
-		for _, who := range []object.Signature{c.Author, c.Committer} {
-			people[identityOf(who).Email] = true
-		}
-		if unproven == nil {
-			people[who.Principal] = true
-		} else {
-			unsigned = true
-		}
-	}
-	if unsigned {
-		maps.Copy(people, merged)
-	}
-	names := make([]string, 0, len(people))
-	for name := range people {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names, nil
-}
-
-// touches reports whether a commit made a path other than it is in each of its parents, or, a merge, took it from one
-// of them although another had changed it since they parted: that undoes what was changed there.
-func (h *History) touches(c *object.Commit, file string) (bool, error) {
-	key := commitPlace{c.Hash, file}
-	if known, ok := h.touched[key]; ok {
-		return known, nil
-	}
-	is, err := h.touching(c, file)
-	if err == nil {
-		h.touched[key] = is
-	}
-	return is, err
-}
-
-func (h *History) touching(c *object.Commit, file string) (bool, error) {
-	var same, others []plumbing.Hash
-	for _, parent := range c.ParentHashes {
-		differs, err := h.differs(c, parent, file)
-		switch {
-		case err != nil:
-			return false, err
-		case differs:
-			others = append(others, parent)
-		default:
-			same = append(same, parent)
-		}
-	}
-	if len(same) == 0 {
-		is, err := h.content(c.Hash, file)
-		return len(others) > 0 || !is.IsZero(), err
-	}
-	for _, other := range others {
-		taken, err := h.ancestors(same[0])
-		if err != nil {
-			return false, err
-		}
-		left, err := h.ancestors(other)
-		if err != nil {
-			return false, err
-		}
-		for id := range left {
-			if taken[id] {
-				continue
-			}
-			c, err := h.commit(id)
-			if err != nil {
-				return false, err
-			}
-			if touched, err := h.touches(c, file); err != nil || touched {
-				return touched, err
-			}
-		}
-	}
-	return false, nil
-}
-
-// differs reports whether a path is not the same in two commits.
-func (h *History) differs(c *object.Commit, from plumbing.Hash, file string) (bool, error) {
-	is, err := h.content(c.Hash, file)
-	if err != nil {
-		return false, err
-	}
-	was, err := h.content(from, file)
-	return was != is, err
-}
-
 // ancestors are a commit and all before it.
 func (h *History) ancestors(from plumbing.Hash) (map[plumbing.Hash]bool, error) {
 	seen := map[plumbing.Hash]bool{from: true}
@@ -376,7 +227,8 @@ func (h *History) commit(id plumbing.Hash) (*object.Commit, error) {
 	return c, err
 }
 
-// content is the hash of a plain file's content in a commit; zero if there is none at the path.
+// content is the hash of a plain file's content in a commit, or of a directory whose path ends in a slash, or is
+// empty; zero if there is none at the path.
 func (h *History) content(commit plumbing.Hash, file string) (plumbing.Hash, error) {
 	c, err := h.commit(commit)
 	if err != nil {
@@ -386,6 +238,9 @@ func (h *History) content(commit plumbing.Hash, file string) (plumbing.Hash, err
 }
 
 func (h *History) place(p treePlace) (plumbing.Hash, error) {
+	if p.path == "" {
+		return p.tree, nil
+	}
 	if id, ok := h.places[p]; ok {
 		return id, nil
 	}

@@ -296,4 +296,40 @@ func TestHandsAreNotHidden(t *testing.T) {
 	s.git("switch", "-qc", "unsigned")
 	s.put("acme.cue", "3")
 	require.Contains(t, merged("unsigned"), "eve@example.com")
+
+	s.put("more.cue", "1")
+	base = s.git("rev-parse", "HEAD")
+	s.git("switch", "-qc", "removed")
+	s.git("rm", "-q", "more.cue")
+	s.commit("drop more of acme")
+	require.Contains(t, merged("removed"), "eve@example.com")
+}
+
+// What a file of CUE said, beside or above those that are left, goes with it: who removed it had a hand.
+func TestHandsOfWhoRemovesAFile(t *testing.T) {
+	s := newSigning(t, "eve")
+	for _, file := range []string{"tenants/acme/a.cue", "tenants/acme/b.cue", "tenants/acme/notes.md", "tenants/all.cue", "tenants/globex/g.cue", "top.cue"} {
+		s.write("fleet/"+file, file)
+	}
+	base := s.commit("all of it")
+	keys := Signatures{AllowedSigners: s.allowed(s.line("eve", ""))}
+	for file, want := range map[string]bool{"tenants/acme/b.cue": true, "tenants/all.cue": true, "top.cue": true, "tenants/acme/notes.md": false, "tenants/globex/g.cue": false} {
+		s.git("switch", "-qC", "request", base)
+		s.git("rm", "-q", "fleet/"+file)
+		s.git("eve", "-m", "remove "+file)
+		h, err := HistoryOf(filepath.Join(s.dir, "fleet"), "HEAD", keys)
+		require.NoError(t, err)
+		people, err := h.Hands(base, []string{"tenants/acme/a.cue"})
+		require.NoError(t, err)
+		require.Equal(t, want, len(people) > 0, file)
+		s.git("switch", "-q", "main")
+		s.git("reset", "-q", "--hard", base)
+		s.put("other", file)
+		s.git("merge", "-q", "--no-ff", "-m", "merge", "request")
+		h, err = HistoryOf(filepath.Join(s.dir, "fleet"), "HEAD", keys)
+		require.NoError(t, err)
+		people, err = h.Hands(base, []string{"tenants/acme/a.cue"})
+		require.NoError(t, err)
+		require.Equal(t, want, len(people) > 0, file)
+	}
 }
