@@ -3,7 +3,6 @@ package sources
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +27,8 @@ type History struct {
 	mu      sync.Mutex
 	commits map[plumbing.Hash]*object.Commit
 	places  map[treePlace]plumbing.Hash
+	touched map[commitPlace]bool
+	cue     map[plumbing.Hash][]string // names of the CUE files in a directory
 	hands   map[string]handsOrError
 }
 
@@ -35,6 +36,12 @@ type History struct {
 type treePlace struct {
 	tree plumbing.Hash
 	path string
+}
+
+// commitPlace is a path in a commit.
+type commitPlace struct {
+	commit plumbing.Hash
+	path   string
 }
 
 type handsOrError struct {
@@ -92,7 +99,7 @@ func HistoryOf(dir, rev string, s Signatures) (*History, error) {
 
 func newHistory(head plumbing.Hash, below string, v *verifier, known *bringings) *History {
 	return &History{head: head, below: below, verify: v, known: known,
-		commits: map[plumbing.Hash]*object.Commit{}, places: map[treePlace]plumbing.Hash{}, hands: map[string]handsOrError{}}
+		commits: map[plumbing.Hash]*object.Commit{}, places: map[treePlace]plumbing.Hash{}, touched: map[commitPlace]bool{}, cue: map[plumbing.Hash][]string{}, hands: map[string]handsOrError{}}
 }
 
 // Verifies reports whether there are keys to verify signatures with.
@@ -101,9 +108,9 @@ func (h *History) Verifies() bool { return h.verify.known() }
 // Brought finds the commit that made a file what it is. The file is named from the fleet's root, and has to be a
 // plain one: what a link leads to is changed without it.
 //
-// Where a merge took the file from a branch, it is the branch's commit, as that of who wrote and signed it. Not
-// so if the file had been on the line before and had left it: then the merge brought it back, and who
-// signed it long ago did not.
+// Where a merge took the file from one of its parents, it is the parent's commit, as that of who wrote and signed
+// it. Not so if another of them had had it from there and had left it: then the merge brought it back, and
+// who signed it long ago did not. Which parent is the first makes no difference: whoever merges chooses that.
 func (h *History) Brought(file string) (Brought, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -137,7 +144,8 @@ func (h *History) bringer(file string) (plumbing.Hash, error) {
 		return plumbing.ZeroHash, fail(ErrPathNotFound, "the commit has no such plain file")
 	}
 	at := h.head
-	var aside []*object.Commit // merges that took it from a branch, the newest first
+	type without struct{ merge, parent plumbing.Hash }
+	var lacking []without // parents of merges that were not so, of the newest merge first
 	for steps := 0; ; steps++ {
 		if steps > maxHistory {
 			return at, fail(ErrTooLarge, "it is in none of the last %d commits", maxHistory)
@@ -151,16 +159,15 @@ func (h *History) bringer(file string) (plumbing.Hash, error) {
 			return at, err
 		}
 		next := plumbing.ZeroHash
-		for i, parent := range c.ParentHashes {
+		for _, parent := range c.ParentHashes {
 			was, err := h.content(parent, file)
-			if err != nil {
+			switch {
+			case err != nil:
 				return at, err
-			}
-			if was == content {
-				if next = parent; i > 0 {
-					aside = append(aside, c)
-				}
-				break
+			case was != content && len(c.ParentHashes) > 1:
+				lacking = append(lacking, without{c.Hash, parent})
+			case was == content && next.IsZero():
+				next = parent
 			}
 		}
 		if next.IsZero() {
@@ -168,13 +175,13 @@ func (h *History) bringer(file string) (plumbing.Hash, error) {
 		}
 		at = next
 	}
-	for _, merge := range aside {
-		before, err := h.ancestors(merge.ParentHashes[0])
+	for _, l := range lacking {
+		before, err := h.ancestors(l.parent)
 		if err != nil {
 			return at, err
 		}
 		if before[at] {
-			at = merge.Hash
+			at = l.merge
 			break
 		}
 	}
@@ -183,81 +190,6 @@ func (h *History) bringer(file string) (plumbing.Hash, error) {
 	}
 	h.known.file[file] = bringing{head: h.head, content: content, by: at}
 	return at, nil
-}
-
-// Hands are who wrote, committed or is proven to have signed the commits that changed any of some files, since
-// a commit and all before it: the addresses of authors and committers, and the principals of signers. Without
-// files, that changed anything; since a commit that the history does not have, or "": since its beginning.
-// Files are named from the fleet's root.
-func (h *History) Hands(since string, files []string) ([]string, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	key := since + "\x00" + strings.Join(files, "\x00")
-	known, ok := h.hands[key]
-	if !ok {
-		known.people, known.err = h.handsIn(since, files)
-		h.hands[key] = known
-	}
-	return known.people, known.err
-}
-
-func (h *History) handsIn(since string, files []string) ([]string, error) {
-	var before map[plumbing.Hash]bool
-	if id := plumbing.NewHash(since); plumbing.IsHash(since) && h.verify.objects.has(id) {
-		var err error
-		if before, err = h.ancestors(id); err != nil {
-			return nil, err
-		}
-	}
-	all, err := h.ancestors(h.head)
-	if err != nil {
-		return nil, err
-	}
-	people := map[string]bool{}
-	for id := range all {
-		if before[id] {
-			continue
-		}
-		c, err := h.commit(id)
-		if err != nil {
-			return nil, err
-		}
-		touched := len(files) == 0
-		for i := 0; i < len(files) && !touched; i++ {
-			if touched, err = h.touches(c, path.Join(h.below, files[i])); err != nil {
-				return nil, err
-			}
-		}
-		if !touched {
-			continue
-		}
-		for _, who := range []object.Signature{c.Author, c.Committer} {
-			people[identityOf(who).Email] = true
-		}
-		if who, err := h.verify.signer(c, h.verify.past(c.Committer.When)); err == nil {
-			people[who.Principal] = true
-		}
-	}
-	names := make([]string, 0, len(people))
-	for name := range people {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names, nil
-}
-
-// touches reports whether a commit made a path other than it is in each of its parents.
-func (h *History) touches(c *object.Commit, file string) (bool, error) {
-	is, err := h.content(c.Hash, file)
-	if err != nil {
-		return false, err
-	}
-	for _, parent := range c.ParentHashes {
-		if was, err := h.content(parent, file); err != nil || was == is {
-			return false, err
-		}
-	}
-	return len(c.ParentHashes) > 0 || !is.IsZero(), nil
 }
 
 // ancestors are a commit and all before it.
@@ -295,7 +227,8 @@ func (h *History) commit(id plumbing.Hash) (*object.Commit, error) {
 	return c, err
 }
 
-// content is the hash of a plain file's content in a commit; zero if there is none at the path.
+// content is the hash of a plain file's content in a commit, or of a directory whose path ends in a slash, or is
+// empty; zero if there is none at the path.
 func (h *History) content(commit plumbing.Hash, file string) (plumbing.Hash, error) {
 	c, err := h.commit(commit)
 	if err != nil {
@@ -305,6 +238,9 @@ func (h *History) content(commit plumbing.Hash, file string) (plumbing.Hash, err
 }
 
 func (h *History) place(p treePlace) (plumbing.Hash, error) {
+	if p.path == "" {
+		return p.tree, nil
+	}
 	if id, ok := h.places[p]; ok {
 		return id, nil
 	}

@@ -212,3 +212,124 @@ func TestWhoBroughtAFileIsRemembered(t *testing.T) {
 	brought(t, h, "a.cue", signed, "olga", "")
 	require.Len(t, h.commits, 3)
 }
+
+// A merge that brings back what had been taken away answers for it, whichever of its parents still had it: its first
+// one, as when an old commit takes in the branch that had dropped the file, or one of three.
+func TestWhoBroughtAFileBackByTurningAMergeAround(t *testing.T) {
+	for name, merge := range map[string]func(s *signing, first, signed, dropped string){
+		"the first parent has it": func(s *signing, _, signed, dropped string) {
+			s.git("switch", "-qc", "turned", signed)
+			s.git("merge", "-q", "--no-ff", "-s", "ours", "-m", "bring it back", dropped)
+		},
+		"one of three has it": func(s *signing, first, signed, dropped string) {
+			tree := s.git("rev-parse", signed+"^{tree}")
+			s.git("switch", "-qc", "turned", s.git("commit-tree", "-m", "bring it back", "-p", first, "-p", signed, "-p", dropped, tree))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSigning(t, "olga")
+			first := s.put("other", "1")
+			signed := s.by("olga", "a.cue", "for acme")
+			opts := Options{URL: s.dir, Signatures: Signatures{AllowedSigners: s.allowed(s.line("olga", ""))}}
+			g := open(t, opts)
+			brought(t, history(t, g), "a.cue", signed, "olga", "")
+			s.git("rm", "-q", "a.cue")
+			dropped := s.commit("taken away")
+			merge(s, first, signed, dropped)
+			back := s.git("rev-parse", "HEAD")
+			s.git("push", "-q", ".", "HEAD:refs/heads/main") // which goes forward, so that no force is needed
+			s.git("switch", "-q", "main")
+			brought(t, history(t, g), "a.cue", back, "", "it is not signed")
+			brought(t, history(t, open(t, opts)), "a.cue", back, "", "it is not signed")
+			s.put("other", "2")
+			brought(t, history(t, g), "a.cue", back, "", "it is not signed")
+		})
+	}
+}
+
+// A merge that undoes what was merged before has a hand in it, though one of its parents has the file as it is then.
+func TestHandsOfAMergeThatUndoes(t *testing.T) {
+	s := newSigning(t, "eve")
+	old := s.put("acme.cue", "1")
+	since := s.put("acme.cue", "2")
+	s.git("switch", "-qc", "turned", old)
+	s.git("merge", "-q", "--no-ff", "--no-commit", "-s", "ours", "main")
+	s.git("eve", "-m", "as it was")
+	h, err := HistoryOf(s.dir, "HEAD", Signatures{AllowedSigners: s.allowed(s.line("eve", ""))})
+	require.NoError(t, err)
+	people, err := h.Hands(since, []string{"acme.cue"})
+	require.NoError(t, err)
+	require.Contains(t, people, "eve@example.com")
+}
+
+// Who signed a commit had a hand in it whatever time it claims, and who signed a merge has one in what it brings that
+// nobody signed: what such a commit says of its author proves nothing.
+func TestHandsAreNotHidden(t *testing.T) {
+	s := newSigning(t, "eve")
+	keys := Signatures{AllowedSigners: s.allowed(s.line("eve", `valid-after="20260401Z",valid-before="20260501Z"`))}
+	base := s.put("acme.cue", "1")
+	s.by("eve", "acme.cue", "2") // which claims a time at which the key did not count
+	h, err := HistoryOf(s.dir, "HEAD", keys)
+	require.NoError(t, err)
+	people, err := h.Hands(base, []string{"acme.cue"})
+	require.NoError(t, err)
+	require.Contains(t, people, "eve@example.com")
+
+	s = newSigning(t, "eve", "carol")
+	keys = Signatures{AllowedSigners: s.allowed(s.line("eve", ""), s.line("carol", ""))}
+	base = s.put("acme.cue", "1")
+	merged := func(branch string) []string {
+		s.git("switch", "-q", "main")
+		s.git("merge", "-q", "--no-ff", "--no-commit", branch)
+		s.git("eve", "-m", "merge")
+		h, err := HistoryOf(s.dir, "HEAD", keys)
+		require.NoError(t, err)
+		people, err := h.Hands(base, []string{"acme.cue"})
+		require.NoError(t, err)
+		return people
+	}
+	s.git("switch", "-qc", "signed")
+	s.by("carol", "acme.cue", "2")
+	people = merged("signed")
+	require.Contains(t, people, "carol@example.com")
+	require.NotContains(t, people, "eve@example.com", "she merged what another answers for")
+	s.git("switch", "-qc", "unsigned")
+	s.put("acme.cue", "3")
+	require.Contains(t, merged("unsigned"), "eve@example.com")
+
+	s.put("more.cue", "1")
+	base = s.git("rev-parse", "HEAD")
+	s.git("switch", "-qc", "removed")
+	s.git("rm", "-q", "more.cue")
+	s.commit("drop more of acme")
+	require.Contains(t, merged("removed"), "eve@example.com")
+}
+
+// What a file of CUE said, beside or above those that are left, goes with it: who removed it had a hand.
+func TestHandsOfWhoRemovesAFile(t *testing.T) {
+	s := newSigning(t, "eve")
+	for _, file := range []string{"tenants/acme/a.cue", "tenants/acme/b.cue", "tenants/acme/notes.md", "tenants/all.cue", "tenants/globex/g.cue", "top.cue"} {
+		s.write("fleet/"+file, file)
+	}
+	base := s.commit("all of it")
+	keys := Signatures{AllowedSigners: s.allowed(s.line("eve", ""))}
+	for file, want := range map[string]bool{"tenants/acme/b.cue": true, "tenants/all.cue": true, "top.cue": true, "tenants/acme/notes.md": false, "tenants/globex/g.cue": false} {
+		s.git("switch", "-qC", "request", base)
+		s.git("rm", "-q", "fleet/"+file)
+		s.git("eve", "-m", "remove "+file)
+		h, err := HistoryOf(filepath.Join(s.dir, "fleet"), "HEAD", keys)
+		require.NoError(t, err)
+		people, err := h.Hands(base, []string{"tenants/acme/a.cue"})
+		require.NoError(t, err)
+		require.Equal(t, want, len(people) > 0, file)
+		s.git("switch", "-q", "main")
+		s.git("reset", "-q", "--hard", base)
+		s.put("other", file)
+		s.git("merge", "-q", "--no-ff", "-m", "merge", "request")
+		h, err = HistoryOf(filepath.Join(s.dir, "fleet"), "HEAD", keys)
+		require.NoError(t, err)
+		people, err = h.Hands(base, []string{"tenants/acme/a.cue"})
+		require.NoError(t, err)
+		require.Equal(t, want, len(people) > 0, file)
+	}
+}

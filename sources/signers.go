@@ -70,6 +70,19 @@ func (s signers) has(principal string) bool {
 	return slices.ContainsFunc(s.pgp, func(e *openpgp.Entity) bool { return principalOf(e) == principal })
 }
 
+// whenever are the same signers, of whom SSH keys count at any time.
+func (s signers) whenever() signers {
+	all := make(map[string][]allowedKey, len(s.ssh))
+	for id, lines := range s.ssh {
+		for _, line := range lines {
+			line.after, line.before = time.Time{}, time.Time{}
+			all[id] = append(all[id], line)
+		}
+	}
+	s.ssh = all
+	return s
+}
+
 // readAllowed takes OpenSSH's format of allowed signers, of which each key must be one person's.
 func (s *signers) readAllowed(data []byte) error {
 	s.ssh = map[string][]allowedKey{}

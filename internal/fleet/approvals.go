@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 
@@ -15,8 +16,8 @@ import (
 // a file answers for its bytes; what comes from elsewhere somebody else could change unsigned.
 func (ev *evaluation) approvals() {
 	const name = "approval"
-	found := map[string]*ast.File{} // by approval
-	any := false
+	found := map[string]*ast.File{}                                  // by approval
+	any := ev.value.LookupPath(cue.MakePath(cue.Str(name))).Exists() // also if no file shows it
 	refuse := func(n ast.Node, approval, why string) {
 		summary, path := "an approval "+why, ""
 		if approval != "" {
@@ -43,7 +44,6 @@ func (ev *evaluation) approvals() {
 			if label != name {
 				continue
 			}
-			any = true
 			all, ok := field.Value.(*ast.StructLit)
 			if !ok {
 				refuse(field, "", "is not written out")

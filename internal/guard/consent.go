@@ -65,7 +65,7 @@ func (in Input) ask(c *plan.Change, h plan.Hold) {
 // agree takes away what [Input.ask] laid on a change. What other guards hold stays held.
 func (in Input) agree(c *plan.Change, by plan.Consent) {
 	c.Consent = &by
-	c.Held = slices.DeleteFunc(c.Held, func(h plan.Hold) bool { return plan.MayConsent(h.By) })
+	c.Held = slices.DeleteFunc(slices.Clone(c.Held), func(h plan.Hold) bool { return plan.MayConsent(h.By) })
 	if len(c.Held) == 0 {
 		c.Held, c.Status = nil, in.before[c.ID]
 	}
@@ -87,12 +87,35 @@ func (in Input) consents(p *plan.Plan) {
 		in.windows(asking)
 	}
 	short := map[*plan.Change]string{} // why the first approval that is for a change does not do
+	over := map[*plan.Change]plan.Change{}
+	for _, c := range asking {
+		if isHeldBy(c, "deletion-quota") {
+			over[c] = *c
+		}
+	}
 	for _, a := range fleet.All(in.Fleet.Approvals) {
 		in.approve(a, asking, short)
 	}
+	in.remainder(p, over, short)
 	for _, c := range asking {
 		if c.Consent == nil {
 			in.explain(c, short[c])
+		}
+	}
+}
+
+// remainder holds deletions that were approved if those that were not would be within the quota once these are gone:
+// then nobody would have agreed to all. Over are the deletions as the quota held them.
+func (in Input) remainder(p *plan.Plan, over map[*plan.Change]plan.Change, short map[*plan.Change]string) {
+	left, all := in.deletions(p, func(c *plan.Change) bool { return isHeldBy(c, "deletion-quota") })
+	gone := len(over) - len(left)
+	if len(left) == 0 || gone == 0 || in.beyondQuota(all, gone) {
+		return
+	}
+	for c, was := range over {
+		if c.Consent != nil {
+			short[c] = fmt.Sprintf("approval %s does not do: once these are gone, %d more would be deleted without approval", c.Consent.Approval, len(left))
+			*c = was
 		}
 	}
 }
@@ -105,7 +128,7 @@ func (in Input) approve(a *fleet.Approval, asking []*plan.Change, short map[*pla
 	changed, machines := map[state.ID]bool{}, map[string]bool{}
 	count := func(id state.ID) {
 		changed[id] = true
-		if m := in.about(id); m != "" {
+		if m := in.counted(id); m != "" {
 			machines[m] = true
 		}
 	}

@@ -183,6 +183,10 @@ func TestApprovalsCount(t *testing.T) {
 	machines.Fleet.Machines["gpu-002"] = &fleet.Machine{Meta: fleet.Meta{Name: "gpu-002"}}
 	require.Empty(t, held(leave("gpu-001"), machines))
 	require.Contains(t, held(leave("gpu-001", "gpu-002"), machines), "it is for 1 machine, and with this there would be 2")
+	for _, gone := range []string{host[:len(host)-1] + "9", "ufm/fabric/pkey/0x7/guid/0002c903000e0b72"} {
+		machines.Spent = func(string) []state.ID { return []state.ID{id(t, gone)} }
+		require.Contains(t, held(leave("gpu-001"), machines), "it is for 1 machine, and with this there would be 2", "one that has left the fleet since counts")
+	}
 }
 
 // Deletions beyond the quota need an approval that says so, and stay in the quota's hands else.
@@ -205,6 +209,21 @@ func TestApprovalsOfDeletions(t *testing.T) {
 		require.Empty(t, c.Held)
 		require.Equal(t, "cap-17", c.Consent.Approval)
 	}
+	// Once some are gone, the others would be few enough to go without anybody's leave.
+	p = gone()
+	Apply(&p, approved(func(a *fleet.Approval) {
+		a.Deletions, a.For = true, []string{p.Changes[0].ID.String(), p.Changes[1].ID.String()}
+	}).policy(quota))
+	for _, c := range p.Changes {
+		require.Equal(t, "deletion-quota", by(c))
+		require.Nil(t, c.Consent)
+		require.Equal(t, plan.Held, c.Status)
+	}
+	require.Contains(t, p.Changes[0].Held[0].Why, "once these are gone, 1 more would be deleted without approval")
+	p = gone()
+	Apply(&p, approved(func(a *fleet.Approval) { a.Deletions, a.For = true, []string{p.Changes[0].ID.String()} }).policy(func(f *fleet.Policy) { f.Deletions.Max = 1 }))
+	require.NotNil(t, p.Changes[0].Consent, "the others stay beyond the quota")
+	require.Equal(t, "deletion-quota", by(p.Changes[1]))
 }
 
 // A plan between two commits shows what the later one has approvals for. No window is open in it, and what was

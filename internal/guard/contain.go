@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"millwright.dev/millwright/internal/fleet"
+	"millwright.dev/millwright/internal/kinds"
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/state"
 )
@@ -63,6 +64,21 @@ func (in Input) about(id state.ID) string {
 		return id.Target.Name
 	}
 	return in.member(id)
+}
+
+// counted names the machine that an object is about, or was before that left the fleet, or "".
+func (in Input) counted(id state.ID) string {
+	machine := in.about(id)
+	guid, port := kinds.Port(id)
+	switch {
+	case machine != "":
+		return machine
+	case port:
+		return guid
+	case id.Target == in.World.Hosts && id.Namespace == in.World.Namespace && strings.HasSuffix(id.Kind, ".metal3.io"):
+		return id.Name
+	}
+	return ""
 }
 
 // ended says why an approval is not in force at a time, or "".

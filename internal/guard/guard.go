@@ -188,7 +188,20 @@ func (in Input) fight(c *plan.Change) {
 // What cannot be read now counts too, since it would be deleted as soon as it can. The ports of a machine
 // leave a partition together, and count as one.
 func (in Input) deletionQuota(p *plan.Plan) {
-	var goes []*plan.Change
+	goes, all := in.deletions(p, func(c *plan.Change) bool { return len(c.Held) == 0 })
+	if !in.beyondQuota(all, 0) {
+		return
+	}
+	quota := in.Fleet.Policy.Deletions
+	for _, c := range goes {
+		in.ask(c, plan.Hold{By: "deletion-quota",
+			Why:   fmt.Sprintf("%d objects would be deleted, of %d; allowed are %d and %d %%", all, in.Owned, quota.Max, quota.Percent),
+			Until: "policy allows more deletions, or the fleet keeps more"})
+	}
+}
+
+// deletions are those among the changes that count, and how many objects these and what cannot be read are.
+func (in Input) deletions(p *plan.Plan, counts func(*plan.Change) bool) (goes []*plan.Change, all int) {
 	counted := map[string]bool{}
 	count := func(id state.ID) {
 		if machine := in.member(id); id.Target.System == state.UFM && machine != "" {
@@ -198,22 +211,20 @@ func (in Input) deletionQuota(p *plan.Plan) {
 	}
 	for i := range p.Changes {
 		switch c := &p.Changes[i]; {
-		case c.Action == plan.Delete && len(c.Held) == 0:
+		case c.Action == plan.Delete && counts(c):
 			goes = append(goes, c)
 			count(c.ID)
 		case c.Status == plan.Unknown && c.Want == nil && c.Owned != nil && kinds.Of(c.ID).Release == kinds.Delete:
 			count(c.ID)
 		}
 	}
-	quota, all := in.Fleet.Policy.Deletions, len(counted)
-	if all <= quota.Max && all*100 <= quota.Percent*max(in.Owned, 1) {
-		return
-	}
-	for _, c := range goes {
-		in.ask(c, plan.Hold{By: "deletion-quota",
-			Why:   fmt.Sprintf("%d objects would be deleted, of %d; allowed are %d and %d %%", all, in.Owned, quota.Max, quota.Percent),
-			Until: "policy allows more deletions, or the fleet keeps more"})
-	}
+	return goes, len(counted)
+}
+
+// beyondQuota reports whether so many deletions are too many, after some objects have gone.
+func (in Input) beyondQuota(all, gone int) bool {
+	quota := in.Fleet.Policy.Deletions
+	return all > quota.Max || all*100 > quota.Percent*max(in.Owned-gone, 1)
 }
 
 // machine is the machine that an object is about.

@@ -46,9 +46,10 @@ func open(w fleet.Window, now time.Time) (until time.Time, ok bool) {
 	year, month, day := now.In(zone).Date()
 	for ago := range 2 { // it may have begun yesterday
 		at := func(days int, t time.Time) time.Time {
-			return time.Date(year, month, day-ago+days, t.Hour(), t.Minute(), 0, 0, zone)
+			return moment(time.Date(year, month, day-ago+days, t.Hour(), t.Minute(), 0, 0, time.UTC), zone)
 		}
-		if name := strings.ToLower(at(0, from).Weekday().String()[:3]); len(w.Days) > 0 && !slices.Contains(w.Days, name) {
+		begins := time.Date(year, month, day-ago, 0, 0, 0, 0, time.UTC).Weekday()
+		if name := strings.ToLower(begins.String()[:3]); len(w.Days) > 0 && !slices.Contains(w.Days, name) {
 			continue
 		}
 		begin, end := at(0, from), at(0, to)
@@ -60,6 +61,20 @@ func open(w fleet.Window, now time.Time) (until time.Time, ok bool) {
 		}
 	}
 	return until, false
+}
+
+// moment is when clocks in a zone show what t shows. What they leave out, since summer begins, is when they change.
+func moment(t time.Time, zone *time.Location) time.Time {
+	at := time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), 0, 0, zone)
+	shown := time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), 0, 0, time.UTC)
+	since, until := at.ZoneBounds()
+	switch {
+	case shown.After(t):
+		return since
+	case shown.Before(t):
+		return until
+	}
+	return at
 }
 
 // hours says in a few words when a window is open.

@@ -16,6 +16,11 @@ func TestWindowsOpenAndClose(t *testing.T) {
 	nights := fleet.Window{From: "22:00", To: "04:00", Zone: "Europe/Berlin"}
 	weekend := fleet.Window{Days: []string{"sat"}, From: "22:00", To: "04:00", Zone: "Europe/Berlin"}
 	whole := fleet.Window{Days: []string{"tue"}, From: "00:00", To: "00:00", Zone: "UTC"}
+	skipped := fleet.Window{From: "02:30", To: "04:00", Zone: "America/New_York"}
+	until := fleet.Window{From: "01:00", To: "02:30", Zone: "Europe/Berlin"}
+	midnight := func(day string) fleet.Window {
+		return fleet.Window{Days: []string{day}, From: "00:00", To: "04:00", Zone: "Africa/Cairo"}
+	}
 	for at, c := range map[string]struct {
 		w     fleet.Window
 		until string // empty: it is closed
@@ -36,6 +41,13 @@ func TestWindowsOpenAndClose(t *testing.T) {
 		"2026-05-12T23:59:59Z": {whole, "2026-05-13T00:00:00Z"},
 		"2026-05-13T00:00:00Z": {whole, ""},
 		"2026-05-12T12:00:00Z": {fleet.Window{From: "00:00", To: "00:00", Zone: "Europe/Berlyn"}, ""},
+		"2026-03-08T06:45:00Z": {skipped, ""}, // 01:45, and 02:30 is left out
+		"2026-03-08T07:00:00Z": {skipped, "2026-03-08T08:00:00Z"},
+		"2026-03-29T00:59:59Z": {until, "2026-03-29T01:00:00Z"}, // 01:59, and 02:30 is left out
+		"2026-03-29T01:15:00Z": {until, ""},                     // 03:15
+		"2026-04-23T21:30:00Z": {midnight("thu"), ""},           // Thursday, 23:30; Friday begins at 01:00
+		"2026-04-23T22:30:00Z": {midnight("thu"), ""},
+		"2026-04-23T23:30:00Z": {midnight("fri"), "2026-04-24T01:00:00Z"},
 	} {
 		now, err := time.Parse(time.RFC3339, at)
 		require.NoError(t, err)
