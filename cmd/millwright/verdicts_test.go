@@ -113,3 +113,25 @@ func TestALinkIsFoundWhateverIsKnown(t *testing.T) {
 		require.ErrorContains(t, err, "MW302", what)
 	}
 }
+
+// A fleet that was right and is so no more is not taken for the one that was, also where a link leads to it.
+func TestWhatIsWrongIsFoundThroughALink(t *testing.T) {
+	dir, cache := t.TempDir(), t.TempDir()
+	files := fleettest.Generate(fleettest.Size{Machines: 16, Tenants: 1})
+	require.NoError(t, files.Write(filepath.Join(dir, "fleet")))
+	commitAll(t, dir, "In force")
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(filepath.Join(dir, "fleet"), link))
+	validate := func() (int, string) {
+		var out strings.Builder
+		code := execute(t.Context(), []string{"validate", link, "--cache-dir", cache}, &out, &out)
+		return code, out.String()
+	}
+	code, out := validate()
+	require.Equal(t, exitOK, code, out)
+	const tenant = "tenants/tenant0000/tenant.cue"
+	require.Contains(t, files[tenant], "displayName:")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "fleet", filepath.FromSlash(tenant)), []byte(strings.Replace(files[tenant], "displayName:", "displayNam:", 1)), 0o644))
+	code, out = validate()
+	require.Equal(t, exitInvalid, code, out)
+}
