@@ -52,12 +52,26 @@ func identify(fsys fs.FS, name string) string {
 
 // unchanged reports whether everything that was looked at is known to stand there still.
 func (r reads) unchanged(fsys fs.FS) bool {
+	unlinked := map[string]bool{".": true}
 	for name, id := range r {
-		if id == "" || identify(fsys, name) != id {
+		if id == "" || identify(fsys, name) != id || hasLink(fsys, path.Dir(name), unlinked) {
 			return false
 		}
 	}
 	return true
+}
+
+// hasLink reports whether a directory or one above it is a link, which an identity tells nothing of and no component
+// may be read through. Unlinked are those that are known not to be.
+func hasLink(fsys fs.FS, dir string, unlinked map[string]bool) bool {
+	if unlinked[dir] {
+		return false
+	}
+	if info, err := fs.Lstat(fsys, dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return true
+	}
+	unlinked[dir] = true
+	return hasLink(fsys, path.Dir(dir), unlinked)
 }
 
 // file reads one regular file that no link leads to.

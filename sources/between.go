@@ -22,6 +22,11 @@ func Root(dir string) (root, below string, err error) {
 		return "", "", fmt.Errorf("find the repository around %s: %w", dir, err)
 	}
 	root = dir
+	if below != "." { // what lies above a link is not what lies above the directory that it leads to
+		if root, err = filepath.EvalSymlinks(dir); err != nil {
+			return "", "", fmt.Errorf("find the repository around %s: %w", dir, err)
+		}
+	}
 	for at := below; at != "."; at = path.Dir(at) {
 		root = filepath.Join(root, "..")
 	}

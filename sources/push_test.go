@@ -3,9 +3,13 @@ package sources
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -104,6 +108,43 @@ func TestPushNeverForces(t *testing.T) {
 		require.ErrorIs(t, u.Push(t.Context(), gitDir(here), pushed, first, unrelated), ErrRefused)
 		require.Equal(t, first, there.git("rev-parse", pushed))
 	})
+}
+
+// Wherever a remote leads us, what we log in with stays with it: on the way to the refs, and with what is pushed.
+func TestPushTakesNoCredentialsElsewhere(t *testing.T) {
+	there := newRepo(t)
+	there.git("config", "core.bare", "true")
+	there.git("config", "http.receivepack", "true")
+	behind := serve(t, there)
+	at, err := url.Parse(behind.url)
+	require.NoError(t, err)
+	var mu sync.Mutex
+	var shown, asked []string
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		asked = append(asked, r.Method)
+		if with := r.Header.Get("Authorization"); with != "" {
+			shown = append(shown, with)
+		}
+		mu.Unlock()
+		r.SetBasicAuth(serverUser, serverPassword) // so that it goes on to the push itself
+		httputil.NewSingleHostReverseProxy(&url.URL{Scheme: at.Scheme, Host: at.Host}).ServeHTTP(w, r)
+	}))
+	defer elsewhere.Close()
+	leads := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, elsewhere.URL+r.URL.RequestURI(), http.StatusTemporaryRedirect)
+	}))
+	defer leads.Close()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	here := newRepo(t)
+	u := upstream(t, Options{URL: leads.URL + at.Path, Credentials: password, Transport: transport})
+	require.NoError(t, u.Push(t.Context(), gitDir(here), pushed, "", here.put("file", "one")))
+	mu.Lock()
+	defer mu.Unlock()
+	require.Equal(t, []string{"GET", "POST"}, asked, "we were led there, and pushed there")
+	require.Empty(t, shown)
 }
 
 // A refusal says what the other end said, and shows no secret.

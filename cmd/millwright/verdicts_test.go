@@ -83,3 +83,55 @@ func TestDifferingIsTheWholeDifference(t *testing.T) {
 		require.NotEmpty(t, got.Changes, "after %s: %s", e.file, e.new)
 	}
 }
+
+// What is wrong with a fleet is found whatever is known of its base: here files of a stack lie as they did, and yet a
+// link leads to them, which none may.
+func TestALinkIsFoundWhateverIsKnown(t *testing.T) {
+	dir := t.TempDir()
+	files := fleettest.Generate(fleettest.Size{Machines: 16, Tenants: 1})
+	files["common/common.cue"] = strings.Replace(files["common/common.cue"], "stack: base: fleet.#Stack & {",
+		"stack: base: fleet.#Stack & {\n\tcomponent: a: {type: \"kustomize\", path: \"stacks/a\"}", 1)
+	files["stacks/a/kustomization.yaml"] = "resources: [a.yaml]\n"
+	files["stacks/a/a.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: one}\n"
+	require.NoError(t, files.Write(dir))
+	commitAll(t, dir, "In force")
+	require.NoError(t, os.Rename(filepath.Join(dir, "stacks"), filepath.Join(dir, "other")))
+	require.NoError(t, os.Symlink("other", filepath.Join(dir, "stacks")))
+	commitAll(t, dir, "Lead elsewhere")
+	checkout, err := sources.OpenCheckout(dir)
+	require.NoError(t, err)
+	base, err := checkout.At("HEAD~1")
+	require.NoError(t, err)
+	head, err := checkout.At("HEAD")
+	require.NoError(t, err)
+	store := t.TempDir()
+	for _, what := range []string{"nothing is known", "the base is known"} {
+		c := &compiler{Loader: fleet.NewLoader(fleet.Options{}), verdicts: verdict.Open(store)}
+		_, _, why, err := c.sides(t.Context(), base, head)
+		c.Close()
+		require.NoError(t, why, what)
+		require.ErrorContains(t, err, "MW302", what)
+	}
+}
+
+// A fleet that was right and is so no more is not taken for the one that was, also where a link leads to it.
+func TestWhatIsWrongIsFoundThroughALink(t *testing.T) {
+	dir, cache := t.TempDir(), t.TempDir()
+	files := fleettest.Generate(fleettest.Size{Machines: 16, Tenants: 1})
+	require.NoError(t, files.Write(filepath.Join(dir, "fleet")))
+	commitAll(t, dir, "In force")
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(filepath.Join(dir, "fleet"), link))
+	validate := func() (int, string) {
+		var out strings.Builder
+		code := execute(t.Context(), []string{"validate", link, "--cache-dir", cache}, &out, &out)
+		return code, out.String()
+	}
+	code, out := validate()
+	require.Equal(t, exitOK, code, out)
+	const tenant = "tenants/tenant0000/tenant.cue"
+	require.Contains(t, files[tenant], "displayName:")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "fleet", filepath.FromSlash(tenant)), []byte(strings.Replace(files[tenant], "displayName:", "displayNam:", 1)), 0o644))
+	code, out = validate()
+	require.Equal(t, exitInvalid, code, out)
+}

@@ -107,16 +107,23 @@ func (p Proxy) groups(r *http.Request) []string {
 	return groups
 }
 
-// Scraper lets in the addresses of Metrics, and readers who see everything.
+// Scraper lets in the addresses of Metrics, and readers who see everything. Whom the proxy names is a reader, also
+// where the proxy lies among those addresses.
 func (p Proxy) Scraper(r *http.Request, s *Store) error {
 	reader, err := p.Reader(r, s)
-	return MayScrape(p.Metrics, r, reader, err)
+	from := p.Metrics
+	if within(p.Trusted, peer(r)) && r.Header.Get(p.User) != "" {
+		from = nil
+	}
+	return MayScrape(from, r, reader, err)
 }
 
-// MayScrape says why metrics are refused to a reader, who is known unless err says otherwise; addresses that are listed may have them.
+// MayScrape says why metrics are refused to a reader, who is known unless err says otherwise; addresses that are
+// listed may have them, but not hand them on: a request that was forwarded is somebody else's.
 func MayScrape(from []netip.Prefix, r *http.Request, reader Reader, err error) error {
+	forwarded := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
 	switch {
-	case within(from, peer(r)):
+	case within(from, peer(r)) && !forwarded:
 		return nil
 	case err == nil && !reader.Scope.All:
 		return errors.New("the metrics tell of the whole fleet, and you may see a part of it")

@@ -190,6 +190,18 @@ func TestAccess(t *testing.T) {
 	} {
 		require.Equal(t, c.want, get(t, d, c.path, c.change...).Code, c.what)
 	}
+	wide := served(t, shared(t), func(o *Options) {
+		p := d.Access.(Proxy)
+		p.Metrics = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} // the proxy lies in it, too
+		o.Access = p
+	})
+	require.Equal(t, 403, get(t, wide, "/metrics", by("acme-admins")).Code, "whoever comes through the proxy is not the scraper")
+	require.Equal(t, 403, get(t, wide, "/metrics", by("strangers")).Code)
+	require.Equal(t, 200, get(t, wide, "/metrics", by("ops")).Code)
+	require.Equal(t, 200, get(t, wide, "/metrics", from("10.2.0.1:1")).Code)
+	for _, header := range []string{"X-Forwarded-For", "Forwarded"} {
+		require.Equal(t, 403, get(t, wide, "/metrics", from("10.2.0.1:1"), func(r *http.Request) { r.Header.Set(header, "198.51.100.7") }).Code, "another proxy asks for somebody")
+	}
 	local := served(t, filled(t, 16))
 	require.Equal(t, 200, get(t, local, "/").Code)
 	require.Equal(t, 403, get(t, local, "/", from("192.0.2.1:1")).Code)

@@ -169,15 +169,15 @@ func (a *Access) person(ctx context.Context, p *oidc.Provider, id *oidc.IDToken,
 	return who, nil
 }
 
-// words are the texts of a claim: one, or a list of some.
+// words are the texts of a claim: one, or a list of some. An empty one names nothing.
 func words(claim any) []string {
-	if one, ok := claim.(string); ok {
-		return []string{one}
+	list, ok := claim.([]any)
+	if !ok {
+		list = []any{claim}
 	}
 	var all []string
-	list, _ := claim.([]any)
 	for _, v := range list {
-		if text, ok := v.(string); ok {
+		if text, ok := v.(string); ok && text != "" {
 			all = append(all, text)
 		}
 	}

@@ -31,6 +31,8 @@ func (p *provider) get(ctx context.Context, issuer string, now time.Time) (*oidc
 	if p.err != nil && now.Sub(p.failed) < rest {
 		return nil, p.err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience) // whoever asks may go away; what is told is for all
+	defer cancel()
 	p.known, p.err = oidc.NewProvider(ctx, issuer)
 	p.failed = now
 	return p.known, p.err

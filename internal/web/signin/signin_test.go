@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -217,6 +218,8 @@ func TestForgeries(t *testing.T) {
 		"too late":                  {func(s *scene, _ url.Values) { s.now = s.now.Add(visitTime) }, "took longer than", 403},
 		"in no group":               {func(s *scene, _ url.Values) { s.claims["groups"] = []string{"choir"} }, "you are known as ada, and you are in no group", 403},
 		"groups of another shape":   {func(s *scene, _ url.Values) { s.claims["groups"] = map[string]any{"ops": true} }, "you are in no group", 403},
+		"in a group without a name": {func(s *scene, _ url.Values) { s.access.Viewers, s.claims["groups"] = []string{"ops", ""}, "" }, "you are in no group", 403},
+		"in groups without a name":  {func(s *scene, _ url.Values) { s.access.Viewers, s.claims["groups"] = []string{"ops", ""}, []string{""} }, "you are in no group", 403},
 		"told of another": {func(s *scene, _ url.Values) {
 			delete(s.claims, "groups")
 			s.info = map[string]any{"sub": "8", "groups": "ops"}
@@ -311,6 +314,17 @@ func TestAProviderThatIsDown(t *testing.T) {
 	require.Equal(t, 1, tries)
 	s.Config.Handler = handler
 	s.now = s.now.Add(rest)
+	s.begin()
+}
+
+// TestWhoeverGoesAwayKeepsNobodyOut protects signing in from browsers that do not wait: what they began is finished
+// for those who come next.
+func TestWhoeverGoesAwayKeepsNobodyOut(t *testing.T) {
+	s := newScene(t)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	w := httptest.NewRecorder()
+	s.d.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/sign-in", nil).WithContext(gone))
 	s.begin()
 }
 
