@@ -33,7 +33,7 @@ func Run(r journal.Run) web.Run {
 	for _, x := range r.Drift {
 		d := web.Deed{Kind: web.DeedDrift, Address: x.Address, Entity: x.Entity, What: string(x.Status), Held: x.Held}
 		if x.Ended {
-			d.What = "put right"
+			d.What = web.PutRight
 		}
 		d.Fields, d.More = fields(x.Fields)
 		out.Deeds = append(out.Deeds, d)

@@ -45,6 +45,9 @@ const (
 	DeedBinding = "binding" // another system bound a machine or let it go
 )
 
+// PutRight is what a deed says of drift that is no more.
+const PutRight = "put right"
+
 // Deed is something that a run did or found.
 type Deed struct {
 	Kind            string
@@ -62,7 +65,7 @@ type Deed struct {
 	Held                  []string // the guards that hold drift as it is
 }
 
-// DeedField is a field of a deed. A sensitive one has no values.
+// DeedField is a field of a deed: what was there, and what Git wants. A sensitive one has no values.
 type DeedField struct {
 	FieldChange
 	Sensitive bool
@@ -211,9 +214,6 @@ func (d Deed) reduced() Deed {
 		f := &d.Fields[i]
 		if f.Who = nil; f.Old != "" {
 			f.Old = `"` + withheld + `"`
-		}
-		if d.Kind != DeedChange && f.New != "" {
-			f.New = `"` + withheld + `"`
 		}
 	}
 	return d

@@ -69,12 +69,13 @@ func worldRuns(f *Floor, p *Past) *Runs {
 	night.Leave = &Leave{Window: "nightly"}
 	gone := change("machine/gpu-0004", "redfish/gpu-0004/ntp", "update", "unrecorded", time.Time{})
 	gone.Milliseconds, gone.Observed = 0, inSync
+	corrected := change("machine/gpu-0006", "redfish/gpu-0006/ntp", "update", "done", at, DeedField{FieldChange: FieldChange{"NTP", `"time.nowhere.example.com"`, `"ntp1.dc1.example.com"`}, Who: []state.Writer{{Name: "root"}}})
 	late := change("machine/gpu-0005", "redfish/gpu-0005/ntp", "update", "unsent", time.Time{})
 	late.Milliseconds = 0
 	drift := Deed{Kind: DeedDrift, Address: "netris/dc1/servercluster/acme-train/server/gpu-0001", Entity: "pool/acme/train/h100", What: "drifted", Held: []string{"drift-policy"},
-		Fields: []DeedField{{FieldChange: FieldChange{"server", `"gpu-0001"`, ""}, Who: []state.Writer{{Name: "operator@example.com", Time: at.Add(-time.Hour)}}}}}
+		Fields: []DeedField{{FieldChange: FieldChange{"server", "", `"gpu-0001"`}, Who: []state.Writer{{Name: "operator@example.com", Time: at.Add(-time.Hour)}}}}}
 	bound := Deed{Kind: DeedBinding, Address: "machine/gpu-0002", Entity: "machine/gpu-0002", What: "bound", Fields: []DeedField{value("consumer", "", `"p-acme/train"`)}}
-	add(order[0], at, reboot, failed, secret, night, gone, late, drift, Deed{Kind: DeedDrift, Address: "redfish/gpu-0008/ntp", Entity: "machine/gpu-0008", What: "put right"}, bound)
+	add(order[0], at, reboot, failed, secret, night, corrected, gone, late, drift, Deed{Kind: DeedDrift, Address: "redfish/gpu-0008/ntp", Entity: "machine/gpu-0008", What: PutRight}, bound)
 	all[0].ID = runOfAll
 	return &Runs{List: all}
 }
@@ -94,15 +95,15 @@ func TestRuns(t *testing.T) {
 	newest := all.Items[0]
 	require.Equal(t, runOfAll, newest.ID)
 	require.Equal(t, all.Total, newest.Number, "the newest is first, and none is missing")
-	require.Equal(t, 6, newest.Changes)
-	require.Equal(t, map[string]int{"done": 1, "pending": 1, "failed": 1, "refused": 1, "unsent": 1, "unrecorded": 1}, newest.Results)
-	require.Equal(t, []int{2, 1}, []int{newest.Drift, newest.Bound})
+	require.Equal(t, 7, newest.Changes)
+	require.Equal(t, map[string]int{"done": 2, "pending": 1, "failed": 1, "refused": 1, "unsent": 1, "unrecorded": 1}, newest.Results)
+	require.Equal(t, []int{1, 1, 1}, []int{newest.Drift, newest.Right, newest.Bound})
 	require.Equal(t, []string{"cap-17 by olga@example.com", "window nightly"}, newest.Leave)
 
 	acme := ask("tenant=acme").Items[0]
 	require.Equal(t, runOfAll, acme.ID)
 	require.Equal(t, map[string]int{"done": 1, "pending": 1, "refused": 1}, acme.Results, "numbers are of what was asked for")
-	require.Equal(t, []int{2, 0}, []int{acme.Drift, acme.Bound})
+	require.Equal(t, []int{1, 1, 0}, []int{acme.Drift, acme.Right, acme.Bound})
 	for _, r := range ask("result=failed&limit=1000").Items {
 		require.Equal(t, r.Changes, r.Results["failed"])
 	}

@@ -20,7 +20,8 @@ type RunJSON struct {
 	Lost    bool           `json:"lost,omitempty" doc:"the process ended before it could write down the outcome"`
 	Changes int            `json:"changes" doc:"how many of what was asked for"`
 	Results map[string]int `json:"results" doc:"the changes by result: done, pending, unsent, refused, unrecorded or failed"`
-	Drift   int            `json:"drift" doc:"objects that others changed, or put right again"`
+	Drift   int            `json:"drift" doc:"objects that others changed"`
+	Right   int            `json:"putRight" doc:"objects that others had changed, and that are as wanted again"`
 	Bound   int            `json:"bound" doc:"machines that others bound or let go"`
 	Leave   []string       `json:"leave,omitempty" doc:"by whose leave, where changes needed it"`
 }

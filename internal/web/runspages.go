@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -38,9 +39,9 @@ func (c ResultCount) Meaning() string { return results[c.Result].meaning }
 // runRow is a run as it stands in a list: with the numbers of what was asked for.
 type runRow struct {
 	Run
-	Changes, Drift, Bound int
-	Results               []ResultCount
-	Leaves                []string
+	Changes, Drift, Right, Bound int // Right is drift that was put right again
+	Results                      []ResultCount
+	Leaves                       []string
 }
 
 func rowOf(run Run) runRow {
@@ -49,7 +50,11 @@ func rowOf(run Run) runRow {
 	for _, d := range run.Deeds {
 		switch d.Kind {
 		case DeedDrift:
-			row.Drift++
+			if d.What == PutRight {
+				row.Right++
+			} else {
+				row.Drift++
+			}
 		case DeedBinding:
 			row.Bound++
 		default:
@@ -85,6 +90,20 @@ func (l *Leave) String() string {
 		text += " (not verified)"
 	}
 	return text
+}
+
+// Found is what others did, in words; "" where that is nothing.
+func (r runRow) Found() string {
+	var said []string
+	for _, of := range []struct {
+		n    int
+		word string
+	}{{r.Drift, "drifted"}, {r.Right, PutRight}, {r.Bound, "bound"}} {
+		if of.n > 0 {
+			said = append(said, fmt.Sprintf("%d %s", of.n, of.word))
+		}
+	}
+	return strings.Join(said, ", ")
 }
 
 // Took is how long a run was at work, "" where that is not known.
@@ -266,7 +285,7 @@ func runsJSON(r *request) (any, error) {
 		return nil, err
 	}
 	return pagedAs(r, rows, func(row runRow) RunJSON {
-		out := RunJSON{row.Name(), row.ID, row.Number, row.By, row.Commit, row.Subject, row.Began, row.Ended, row.Lost, row.Changes, map[string]int{}, row.Drift, row.Bound, row.Leaves}
+		out := RunJSON{row.Name(), row.ID, row.Number, row.By, row.Commit, row.Subject, row.Began, row.Ended, row.Lost, row.Changes, map[string]int{}, row.Drift, row.Right, row.Bound, row.Leaves}
 		for _, c := range row.Results {
 			out.Results[c.Result] = c.N
 		}

@@ -133,7 +133,7 @@ func sharedRuns(taken, others string) *Runs {
 		deed(DeedChange, "pool/acme/train/h100", "netris/dc1/servercluster/acme-train/server/"+others, "done", nil),
 		deed(DeedChange, "tenant/"+canary, "kubernetes/control-plane/Project.management.loft.sh/"+canary, "done", values),
 		deed(DeedChange, "site/dc1", "netris/dc1/site/"+canary, "done", values),
-		deed(DeedDrift, "cluster/acme/train", "kubernetes/acme.train/Namespace/training", "", []DeedField{{FieldChange: FieldChange{"labels", `"acme"`, `"` + canary + `"`}, Who: []state.Writer{{Name: canary}}}}),
+		deed(DeedDrift, "cluster/acme/train", "kubernetes/acme.train/Namespace/training", "", values),
 		deed(DeedBinding, "machine/"+taken, "machine/"+taken, "", []DeedField{{FieldChange: FieldChange{"consumer", `"` + canary + `/x"`, `"` + canary + `/y"`}}}),
 		deed(DeedBinding, "machine/"+others, "machine/"+others, "", nil),
 	}
