@@ -117,6 +117,8 @@ func (o *agentOptions) run(ctx context.Context, g *globals) error {
 	readable, enough := context.WithCancel(ctx)
 	defer func() { enough(); reading.Wait() }()
 	reading.Go(func() { historian.follow(readable) })
+	kept.runs = newRunsReader(store, log)
+	reading.Go(func() { kept.runs.follow(readable) })
 	l.reconciler.Settle, l.reconciler.Patience = o.settle, o.patience
 	l.reconciler.Keep = map[state.System]time.Duration{state.Redfish: o.bmcInterval}
 	poller := sources.NewPoller(git)

@@ -40,6 +40,7 @@ type agentJournal struct {
 	remote   journal.Remote
 	sign     journal.Sign
 	log      *slog.Logger
+	runs     *runsReader // for the dashboard
 
 	once     sync.Once
 	delivery *journal.Delivery
@@ -92,6 +93,7 @@ func (j *agentJournal) deliver(ctx context.Context, fleet string) {
 		if err != nil {
 			j.failed = fmt.Errorf("%w; its runs wait in the cluster until the agent is started again", err)
 			j.log.Error("the journal cannot be kept on disk", "error", j.failed)
+			j.runs.missing(j.failed)
 			return
 		}
 		where := "its directory alone"
@@ -99,7 +101,8 @@ func (j *agentJournal) deliver(ctx context.Context, fleet string) {
 			where = j.remote.String()
 		}
 		j.log.Info("the journal is kept", "directory", j.dir, "ref", ref, "pushed", where, "signed", j.sign != nil)
-		j.delivery = &journal.Delivery{Recorder: j.recorder, Repository: repository, Ref: ref, Fleet: fleet, Remote: j.remote, Sign: j.sign, Log: j.log}
+		j.delivery = &journal.Delivery{Recorder: j.recorder, Repository: repository, Ref: ref, Fleet: fleet, Remote: j.remote, Sign: j.sign, Log: j.log, Written: j.runs.written}
+		j.runs.begin(repository, ref)
 		j.ended = make(chan struct{})
 		go func() {
 			defer close(j.ended)

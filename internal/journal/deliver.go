@@ -36,6 +36,8 @@ type Delivery struct {
 	// Sign signs commits; nil does not.
 	Sign Sign
 	Log  *slog.Logger
+	// Written is called when the repository may have more runs than before; nil is nobody. It must not wait.
+	Written func()
 	// Rest is how long it waits after the first failure, twice as long after each further one, and RestMax at
 	// the most; 1 s and 5 min if zero.
 	Rest, RestMax time.Duration
@@ -233,6 +235,9 @@ func (d *Delivery) commit() error {
 			return err
 		}
 		tip = e.Commit
+	}
+	if d.Written != nil {
+		d.Written()
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
-// Package past makes of the history of a fleet what the dashboard shows of it, so that the dashboard need not know
-// what reads one. Begin with [Of]. It reads no repository.
+// Package past makes of the history of a fleet and of the runs of its journal what the dashboard shows of them, so
+// that the dashboard need not know what reads one. Begin with [Of] and [Run]. It reads no repository.
 package past
 
 import (

@@ -211,7 +211,9 @@ func endpoints() []endpoint {
 		{"/api/v1/pools", "node pools", with("tenant", "class"), envelope[PoolJSON]{}, poolsJSON},
 		{"/api/v1/segments", "network segments", with("site", "tenant"), envelope[SegmentJSON]{}, segmentsJSON},
 		{"/api/v1/stacks", "stacks", with(), envelope[StackJSON]{}, stacksJSON},
-		{"/api/v1/history", "which commits changed what, the newest first", []string{"address", "tenant", "by", "since", "until", "page", "limit"}, envelope[EventJSON]{}, historyJSON},
+		{"/api/v1/history", "which commits changed what, the newest first", []string{"address", "commit", "tenant", "by", "since", "until", "page", "limit"}, envelope[EventJSON]{}, historyJSON},
+		{"/api/v1/runs", "the latest passes that did something or found something new, the newest first", []string{"tenant", "result", "since", "until", "page", "limit"}, envelope[RunJSON]{}, runsJSON},
+		{"/api/v1/runs/{run}", "what one run did and found", []string{"page", "limit"}, envelope[DeedJSON]{}, runJSON},
 		{"/api/v1/objects/{address...}", "one object, and where its fields come from", nil, ObjectJSON{}, objectJSON},
 	}
 }

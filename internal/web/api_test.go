@@ -28,7 +28,7 @@ func TestOpenAPI(t *testing.T) {
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &document))
 	require.Equal(t, "3.1.0", document.OpenAPI)
 
-	values := strings.NewReplacer("{machine}", "gpu-0008", "{address}", "redfish/gpu-0008/ntp")
+	values := strings.NewReplacer("{machine}", "gpu-0008", "{run}", runOfAll, "{address}", "redfish/gpu-0008/ntp")
 	routes := map[string]bool{}
 	for _, r := range d.routes() {
 		if !strings.HasPrefix(r.pattern, "/api/") {

@@ -67,12 +67,15 @@ func TestAccessibleInABrowser(t *testing.T) {
 	store := &Store{}
 	store.SetFloor(f)
 	store.SetReport(r)
+	past := worldPast(f)
+	store.SetPast(past)
+	store.SetRuns(worldRuns(f, past))
 	server := serve(t, served(t, store, func(o *Options) { o.Access = gate{} }))
 	for _, reader := range readers {
 		b.as(reader)
-		pages := append(slices.Clone(everyPage), "/sign-out")
+		pages := append(slices.Clone(everyPage), aRun, "/sign-out")
 		if reader.width < 600 {
-			pages = []string{"/", "/racks", "/machines", "/plan"} // the same elements, otherwise arranged
+			pages = []string{"/", "/racks", "/machines", "/plan", "/runs", aRun} // the same elements, otherwise arranged
 		}
 		for _, url := range pages {
 			b.do(chromedp.Navigate(server.URL+url), chromedp.WaitReady("main"))

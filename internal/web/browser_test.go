@@ -172,7 +172,7 @@ func TestEveryPageInABrowser(t *testing.T) {
 	server := serve(t, served(t, filled(t, 320), func(o *Options) { o.Access = gate{} }))
 	for _, r := range readers {
 		b.as(r)
-		for _, url := range append(slices.Clone(everyPage), "/sign-out") {
+		for _, url := range append(slices.Clone(everyPage), aRun, "/sign-out") {
 			b.do(chromedp.Navigate(server.URL+url), chromedp.WaitReady("main"))
 			width := ask[int64](b, `document.documentElement.scrollWidth`)
 			require.LessOrEqual(t, width, r.width, "%s is too wide for %s", url, r.name)

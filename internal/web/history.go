@@ -16,12 +16,12 @@ var errQuery = errors.New("the question cannot be understood")
 
 // asking is what the URL asks of the history.
 type asking struct {
-	Address, Tenant, By, Since, Until string
+	Address, Commit, Tenant, By, Since, Until string
 }
 
 func (r *request) asking() asking {
 	get := func(key string) string { return strings.TrimSpace(r.query.Get(key)) }
-	return asking{get("address"), get("tenant"), get("by"), get("since"), get("until")}
+	return asking{get("address"), get("commit"), get("tenant"), get("by"), get("since"), get("until")}
 }
 
 // events are those that the URL asks for, the newest first.
@@ -48,6 +48,9 @@ func (r *request) events() ([]Event, error) {
 			continue
 		}
 		if a.By != "" && !slices.ContainsFunc(append([]*Commit{e.Commit}, e.With...), func(c *Commit) bool { return c.by(a.By) }) {
+			continue
+		}
+		if a.Commit != "" && !slices.ContainsFunc(append([]*Commit{e.Commit}, e.With...), func(c *Commit) bool { return strings.HasPrefix(c.Hash, a.Commit) }) {
 			continue
 		}
 		ok := true

@@ -76,7 +76,7 @@ type navigation struct {
 
 var sections = []navigation{
 	{Name: "Overview", URL: "/"}, {Name: "Racks", URL: "/racks"}, {Name: "Machines", URL: "/machines"}, {Name: "Tenants", URL: "/tenants"},
-	{Name: "Pools", URL: "/pools"}, {Name: "Segments", URL: "/segments"}, {Name: "Stacks", URL: "/stacks"}, {Name: "Drift", URL: "/drift"}, {Name: "Plan", URL: "/plan"}, {Name: "History", URL: "/history"},
+	{Name: "Pools", URL: "/pools"}, {Name: "Segments", URL: "/segments"}, {Name: "Stacks", URL: "/stacks"}, {Name: "Drift", URL: "/drift"}, {Name: "Plan", URL: "/plan"}, {Name: "History", URL: "/history"}, {Name: "Runs", URL: "/runs"},
 }
 
 // bar is the line on top of every page.
@@ -182,6 +182,9 @@ func (d *Dashboard) render(r *request, show func(*request) (view, error)) ([]byt
 	}
 	return b.Bytes(), status
 }
+
+// RunURL leads to the page of a run.
+func (s sheet) RunURL(r Run) string { return path("runs", r.Name()) }
 
 // Entity leads to what an address names.
 func (s sheet) Entity(address string) Link { return s.link(address) }

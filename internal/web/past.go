@@ -14,13 +14,17 @@ type Past struct {
 	Events []Event
 
 	byEntity map[string][]int // into Events
+	byCommit map[string]int   // the first of a commit
 }
 
 // indexed is the past, ready to be asked.
 func (p *Past) indexed() *Past {
-	p.byEntity = map[string][]int{}
+	p.byEntity, p.byCommit = map[string][]int{}, map[string]int{}
 	for n, e := range p.Events {
 		p.byEntity[e.Entity] = append(p.byEntity[e.Entity], n)
+		if _, ok := p.byCommit[e.Commit.Hash]; !ok {
+			p.byCommit[e.Commit.Hash] = n
+		}
 	}
 	return p
 }
@@ -58,7 +62,7 @@ type FieldChange struct{ Path, Old, New string }
 func (s *Store) SetPast(p *Past) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.past, s.pasts = p.indexed(), nil
+	s.past, s.pasts, s.owned, s.scopedRuns = p.indexed(), nil, nil, nil
 	s.advance()
 }
 

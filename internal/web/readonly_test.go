@@ -18,7 +18,7 @@ func TestNothingThatWritesIsInReach(t *testing.T) {
 	const module = "millwright.dev/millwright/"
 	packages := strings.Fields(string(out))
 	require.Contains(t, packages, module+"internal/report", "the list is of something else")
-	for _, name := range []string{"reconcile", "sources", "render", "internal/target", "internal/kubernetes", "internal/redfish", "internal/netris", "internal/ufm", "internal/inventory", "internal/guard", "internal/fleet"} {
+	for _, name := range []string{"reconcile", "sources", "render", "internal/target", "internal/kubernetes", "internal/redfish", "internal/netris", "internal/ufm", "internal/inventory", "internal/guard", "internal/fleet", "internal/journal", "internal/past", "internal/audit"} {
 		require.NotContains(t, packages, module+name)
 	}
 	require.NotContains(t, packages, "os/exec")
@@ -45,7 +45,7 @@ func TestOnlyReadingHasRoutes(t *testing.T) {
 	d := served(t, filled(t, 16), func(o *Options) { o.Access = gate{} })
 	values := map[string]string{
 		"{$}": "", "{machine}": "gpu-0001", "{tenant}": "acme", "{cluster}": "train", "{pool}": "h100", "{segment}": "acme-train", "{stack}": "training",
-		"{address...}": "redfish/gpu-0001/ntp", "{name}": strings.TrimPrefix(asset("style.css"), "/assets/"),
+		"{run}": runOfAll, "{address...}": "redfish/gpu-0001/ntp", "{name}": strings.TrimPrefix(asset("style.css"), "/assets/"),
 	}
 	for _, r := range d.routes() {
 		path := parameter.ReplaceAllStringFunc(r.pattern, func(p string) string {

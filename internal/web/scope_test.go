@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -79,6 +80,7 @@ func shared(t *testing.T) *Store {
 	store.SetFloor(f)
 	store.SetReport(r)
 	store.SetPast(sharedPast(taken))
+	store.SetRuns(sharedRuns(taken, rename.Replace(others(f))))
 	return store
 }
 
@@ -90,13 +92,59 @@ func sharedPast(taken string) *Past {
 	}
 	own := &Commit{Hash: head, Subject: "After " + canary + " left", Time: noon, Authors: []string{"reader@example.com"}, Tenants: []string{"acme"}}
 	of := func(path string) FieldChange { return FieldChange{path, `"` + canary + `"`, `"` + canary + `"`} }
+	given := FieldChange{"tenant", `"` + canary + `"`, `"acme"`}
 	return &Past{Head: head, Events: []Event{
 		{Commit: own, With: []*Commit{invalid}, Entity: "tenant/acme", Change: "changed", Tenants: []string{"acme"}, Fields: []FieldChange{{"gpus", "8", "16"}}},
 		{Commit: invalid, Change: "invalid"},
-		{Commit: alone("acme", canary), Entity: "machine/" + taken, Change: "changed", Tenants: []string{"acme", canary}, Fields: []FieldChange{of(canary), of("tenant"), {"pool", `"pool/` + canary + `/train/h100"`, `"pool/acme/train/h100"`}}},
-		{Commit: alone("acme", ""), Entity: "segment/acme-train", Change: "changed", Tenants: []string{"acme", canary}, Fields: []FieldChange{of("peers." + canary), of("tenant")}},
+		{Commit: alone("acme", canary), Entity: "machine/" + taken, Change: "changed", Tenants: []string{"acme", canary}, Fields: []FieldChange{of(canary), given, {"pool", `"pool/` + canary + `/train/h100"`, `"pool/acme/train/h100"`}}},
+		{Commit: alone("acme", ""), Entity: "segment/acme-train", Change: "changed", Tenants: []string{"acme", canary}, Fields: []FieldChange{of("peers." + canary), given}},
 		{Commit: alone("", "acme"), Entity: "site/dc1", Change: "changed", Fields: []FieldChange{of("description")}},
 		{Commit: alone(canary), Entity: "tenant/" + canary, Change: "removed", Tenants: []string{canary}, Fields: []FieldChange{of("displayName")}},
+	}}
+}
+
+// others is a machine of the canary's.
+func others(f *Floor) (name string) {
+	for _, m := range f.Machines {
+		if m.Tenant == canary {
+			name = m.Name
+		}
+	}
+	return name
+}
+
+// sharedRuns are runs in which much was done for the canary, beside a little for acme.
+func sharedRuns(taken, others string) *Runs {
+	values := []DeedField{{FieldChange: FieldChange{"labels", `"` + canary + `"`, `"acme"`}, Who: []state.Writer{{Name: canary}}}}
+	named := []DeedField{{FieldChange: FieldChange{"peers." + canary, `"` + canary + `"`, `"` + canary + `"`}}}
+	leave := &Leave{Approval: canary + "-1", Window: canary, By: canary + "@example.com", Commit: head}
+	deed := func(kind, entity, address, result string, fields []DeedField) Deed {
+		d := Deed{Kind: kind, Entity: entity, Address: address, What: "update", Result: result, Fields: fields, Time: noon}
+		if result != "" {
+			d.Leave, d.Error = leave, "refused for "+canary
+		}
+		return d
+	}
+	all := []Deed{
+		deed(DeedChange, "tenant/acme", "kubernetes/control-plane/Project.management.loft.sh/acme", "failed", values),
+		deed(DeedChange, "machine/"+taken, "redfish/"+taken+"/ntp", "done", named),
+		deed(DeedChange, "segment/acme-train", "netris/dc1/vpc/acme-train", "done", named),
+		deed(DeedChange, "machine/"+others, "redfish/"+others+"/ntp", "done", nil),
+		deed(DeedChange, "pool/acme/train/h100", "netris/dc1/servercluster/acme-train/server/"+others, "done", nil),
+		deed(DeedChange, "tenant/"+canary, "kubernetes/control-plane/Project.management.loft.sh/"+canary, "done", values),
+		deed(DeedChange, "site/dc1", "netris/dc1/site/"+canary, "done", values),
+		deed(DeedDrift, "cluster/acme/train", "kubernetes/acme.train/Namespace/training", "", values),
+		deed(DeedBinding, "machine/"+taken, "machine/"+taken, "", []DeedField{{FieldChange: FieldChange{"consumer", `"` + canary + `/x"`, `"` + canary + `/y"`}}}),
+		deed(DeedBinding, "machine/"+others, "machine/"+others, "", nil),
+	}
+	run := func(id string, number int, commit string, deeds ...Deed) Run {
+		return Run{ID: id, Number: number, By: "agent " + canary, Commit: commit, Subject: "For " + canary, Began: noon.Add(-time.Hour), Ended: noon, Deeds: deeds}
+	}
+	return &Runs{Error: "at " + canary, List: []Run{
+		run(runOfAll, 4711, head, all...),
+		run(canary+"-run", 4710, head, all[3], all[5], all[6]),
+		// Nothing is known of whose the machine was when that commit was in force.
+		run(canary+"-before", 4709, "0000000000000000000000000000000000000000", all[1]),
 	}}
 }
 
@@ -126,19 +174,15 @@ func TestATenantSeesNothingOfOthers(t *testing.T) {
 // tenantSeesNothingOfOthers is that for a dashboard at which by asks as somebody of a group.
 func tenantSeesNothingOfOthers(t *testing.T, d *Dashboard, by func(group string) func(*http.Request)) {
 	t.Helper()
-	others := ""
-	for _, m := range d.Store.Snapshot(Scope{All: true}).Machines {
-		if m.Tenant == canary {
-			others = m.Name
-		}
-	}
+	others := others(&d.Store.Snapshot(Scope{All: true}).Floor)
 	paths := slices.Clone(everyPage)
 	for _, e := range endpoints() {
-		paths = append(paths, strings.NewReplacer("{machine}", "gpu-0008", "{address...}", "redfish/gpu-0008/ntp").Replace(e.pattern))
+		paths = append(paths, strings.NewReplacer("{machine}", "gpu-0008", "{run}", runOfAll, "{address...}", "redfish/gpu-0008/ntp").Replace(e.pattern))
 	}
 	paths = append(paths, "/search?q=can", "/search?q="+others, "/machines?tenant=can", "/segments/acme-train", "/attention?sort=address", "/plan?sort=-since",
 		"/o/kubernetes/control-plane/Project.management.loft.sh/acme", "/api/v1/objects/kubernetes/control-plane/Project.management.loft.sh/acme", "/api/v1/openapi.json",
-		"/history.csv", "/history?tenant=acme", "/history?address=segment%2Facme-train", "/api/v1/history?by=can")
+		"/history.csv", "/history?tenant=acme", "/history?address=segment%2Facme-train", "/api/v1/history?by=can",
+		aRun, "/runs?tenant="+"can", "/runs?result=done", "/api/v1/runs?result=failed")
 	for _, path := range paths {
 		w := get(t, d, path, by("acme-admins"))
 		require.Equal(t, http.StatusOK, w.Code, path)
@@ -160,6 +204,10 @@ func tenantSeesNothingOfOthers(t *testing.T, d *Dashboard, by func(group string)
 			_, none, _ := strings.Cut(none.Body.String(), "<main")
 			require.Equal(t, none, says, "%s: it must not show that there is such a thing", path)
 		}
+	}
+	for name, there := range map[string]int{runOfAll: http.StatusOK, "4711": http.StatusNotFound, "4710": http.StatusNotFound, canary + "-run": http.StatusNotFound, canary + "-before": http.StatusNotFound} {
+		require.Equal(t, there, get(t, d, "/runs/"+name, by("acme-admins")).Code, name)
+		require.Equal(t, http.StatusOK, get(t, d, "/api/v1/runs/"+name, by("ops")).Code, name)
 	}
 	require.Equal(t, http.StatusForbidden, get(t, d, "/metrics", by("acme-admins")).Code)
 	require.NotContains(t, get(t, d, "/metrics", by("ops")).Body.String(), canary, "metrics name no tenant")

@@ -20,7 +20,11 @@ var everyPage = []string{
 	"/pools", "/pools/acme/train/h100", "/segments", "/segments/acme-train", "/stacks", "/stacks/training", "/drift", "/plan", "/plan?status=held",
 	"/o/redfish/gpu-0008/ntp", "/o/kubernetes/control-plane/BareMetalHost.metal3.io/metal3-system/gpu-0001", "/search?q=gpu-00", "/search",
 	"/history", "/history?address=machine%2Fgpu-0008", "/history?tenant=acme&since=2026-09-26",
+	"/runs", "/runs?result=done&tenant=acme&since=2026-09-26",
 }
+
+// aRun is the page of a run with some of everything.
+const aRun = "/runs/" + runOfAll
 
 // worked is how long this process has been at work, whatever else the machine does.
 func worked(t *testing.T) time.Duration {
@@ -42,7 +46,7 @@ func TestPagesOfALargeFleet(t *testing.T) {
 	now := noon
 	d := served(t, filled(t, 5000), func(o *Options) { o.Now = func() time.Time { return now } })
 	get(t, d, "/") // the first reader of a report joins it with the floor
-	for _, url := range everyPage {
+	for _, url := range append(slices.Clone(everyPage), aRun, "/runs/1") {
 		var w *httptest.ResponseRecorder
 		took := time.Hour
 		for range 3 { // the best of three: what is left over from others is collected meanwhile

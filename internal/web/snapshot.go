@@ -20,6 +20,8 @@ type Snapshot struct {
 	Report *report.Report
 	// Past is nil before the history was read.
 	Past *Past
+	// Runs is nil before the journal was read.
+	Runs *Runs
 
 	items     []Item           // not in sync, by address
 	byAddress map[string]int   // into items

@@ -17,17 +17,21 @@ type Store struct {
 	floor    *Floor
 	report   *report.Report
 	past     *Past
+	runs     *Runs
+	owned    *Runs                   // the runs with whose each deed was, by the past that is known
 	floors   map[string]*scopedFloor // by scope, of the floor in force
 	pasts    map[string]*Past        // by scope, of the past that is known
 	scoped   map[string]*Snapshot    // by scope, of this sequence
-	changed  chan struct{}           // closed at the next change
+	// scopedRuns are by scope, of the floor in force and the past that is known.
+	scopedRuns map[string]*Runs
+	changed    chan struct{} // closed at the next change
 }
 
 // SetFloor tells which commit is in force and what it says. The floor belongs to the store from now on.
 func (s *Store) SetFloor(f *Floor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.floor, s.floors = f, nil
+	s.floor, s.floors, s.scopedRuns = f, nil, nil
 	s.advance()
 }
 
@@ -123,7 +127,7 @@ func (s *Store) Snapshot(scope Scope) *Snapshot {
 		s.pasts[key] = past
 	}
 	snapshot := newSnapshot(s.sequence, floor, scope.report(s.report, floor))
-	snapshot.Past = past
+	snapshot.Past, snapshot.Runs = past, s.runsFor(scope, floor)
 	if s.scoped == nil {
 		s.scoped = map[string]*Snapshot{}
 	}

@@ -73,6 +73,8 @@ func (d *Dashboard) routes() []route {
 	page("/drift", drift)
 	page("/plan", planned)
 	page("/history", history)
+	page("/runs", runs)
+	page("/runs/{run}", runPage)
 	page("/o/{address...}", object)
 	page("/search", search)
 	for _, e := range endpoints() {

@@ -254,7 +254,9 @@ func filled(t testing.TB, size int) *Store {
 	f, r := world(t, size)
 	store := &Store{}
 	store.SetFloor(f)
-	store.SetPast(worldPast(f))
+	past := worldPast(f)
+	store.SetPast(past)
+	store.SetRuns(worldRuns(f, past))
 	store.SetReport(r)
 	return store
 }
