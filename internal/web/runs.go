@@ -9,9 +9,11 @@ import (
 	"millwright.dev/millwright/internal/state"
 )
 
-// MostRuns is how many runs the dashboard is given at most, and MostDeeds at how many deeds of them no older run is
-// added: the journal itself has all of them.
-const MostRuns, MostDeeds = 500, 50_000
+// MostRuns is how many runs the dashboard is given at most: the journal itself has all of them.
+const MostRuns = 500
+
+// MostDeeds is at how many deeds of those runs no older one is added.
+const MostDeeds = 50_000
 
 // Runs are the latest passes that did something or found something new, as far as they were read. They are never
 // changed once they are made.
