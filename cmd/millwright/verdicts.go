@@ -45,8 +45,11 @@ func (g *globals) validate(ctx context.Context, dir, base string) (v verdict.Ver
 		}
 	}
 	verdicts := verdict.Open(g.cacheDir)
-	key, named := judged("validate", top, below)
-	if base == "" && named {
+	key, named := verdict.Key{}, false
+	if base == "" && g.cacheDir != "" { // else nothing is read for it
+		key, named = judged("validate", top, below)
+	}
+	if named {
 		if v, known := verdicts.Get(key); known {
 			return v, snapshot, nil
 		}
@@ -79,8 +82,10 @@ func (g *globals) validate(ctx context.Context, dir, base string) (v verdict.Ver
 		return v, snapshot, nil
 	}
 	v.Summary = summary(want.Fleet, want.Set.Len())
-	if after, still := judged("validate", top, below); base == "" && named && still && after == key { // nobody wrote meanwhile
-		verdicts.Put(key, v)
+	if named {
+		if after, still := judged("validate", top, below); still && after == key { // nobody wrote meanwhile
+			verdicts.Put(key, v)
+		}
 	}
 	return v, snapshot, nil
 }
