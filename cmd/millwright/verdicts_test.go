@@ -16,17 +16,24 @@ import (
 	"millwright.dev/millwright/sources"
 )
 
-// Where the base was found right before, only what differs is rendered, and the plan is that of rendering all. The
-// head is then known as well as if it had been rendered whole.
-func TestDifferingIsTheWholeDifference(t *testing.T) {
-	dir := t.TempDir()
-	files := fleettest.Generate(fleettest.Size{Machines: 64, Tenants: 4})
+// withComponent is a committed fleet whose stack has a component in files of the repository.
+func withComponent(t *testing.T, size fleettest.Size) (dir string, files fleettest.Files) {
+	t.Helper()
+	dir = t.TempDir()
+	files = fleettest.Generate(size)
 	files["common/common.cue"] = strings.Replace(files["common/common.cue"], "stack: base: fleet.#Stack & {",
 		"stack: base: fleet.#Stack & {\n\tcomponent: a: {type: \"kustomize\", path: \"stacks/a\"}", 1)
 	files["stacks/a/kustomization.yaml"] = "resources: [a.yaml]\n"
 	files["stacks/a/a.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: one}\n"
 	require.NoError(t, files.Write(dir))
 	commitAll(t, dir, "In force")
+	return dir, files
+}
+
+// Where the base was found right before, only what differs is rendered, and the plan is that of rendering all. The
+// head is then known as well as if it had been rendered whole.
+func TestDifferingIsTheWholeDifference(t *testing.T) {
+	dir, files := withComponent(t, fleettest.Size{Machines: 64, Tenants: 4})
 	store := t.TempDir()
 	fresh := func(cache string) *compiler {
 		return &compiler{Loader: fleet.NewLoader(fleet.Options{}), verdicts: verdict.Open(cache)}
@@ -87,14 +94,7 @@ func TestDifferingIsTheWholeDifference(t *testing.T) {
 // What is wrong with a fleet is found whatever is known of its base: here files of a stack lie as they did, and yet a
 // link leads to them, which none may.
 func TestALinkIsFoundWhateverIsKnown(t *testing.T) {
-	dir := t.TempDir()
-	files := fleettest.Generate(fleettest.Size{Machines: 16, Tenants: 1})
-	files["common/common.cue"] = strings.Replace(files["common/common.cue"], "stack: base: fleet.#Stack & {",
-		"stack: base: fleet.#Stack & {\n\tcomponent: a: {type: \"kustomize\", path: \"stacks/a\"}", 1)
-	files["stacks/a/kustomization.yaml"] = "resources: [a.yaml]\n"
-	files["stacks/a/a.yaml"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: one}\n"
-	require.NoError(t, files.Write(dir))
-	commitAll(t, dir, "In force")
+	dir, _ := withComponent(t, fleettest.Size{Machines: 16, Tenants: 1})
 	require.NoError(t, os.Rename(filepath.Join(dir, "stacks"), filepath.Join(dir, "other")))
 	require.NoError(t, os.Symlink("other", filepath.Join(dir, "stacks")))
 	commitAll(t, dir, "Lead elsewhere")
