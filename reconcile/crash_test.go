@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"fmt"
-	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,10 +34,7 @@ func TestKilledAtEachPoint(t *testing.T) {
 						killed = left == 0
 					}
 					x.world.mu.Unlock()
-					switch {
-					case killed && p.dead:
-						runtime.Goexit()
-					case killed:
+					if killed {
 						p.die()
 					}
 				}
