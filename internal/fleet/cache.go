@@ -1,58 +1,44 @@
 package fleet
 
 import (
-	"bytes"
-	"encoding/gob"
-	"io"
-	"path/filepath"
-	"runtime"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
-
-	"millwright.dev/millwright/internal/cachefile"
 )
 
 // cache remembers results by the digest of all they depend on. In memory it holds what the last few
-// loads used, on disk (one file, replaced as a whole) the same. Losing it costs time alone.
+// loads used, on disk the same and what other processes used lately. Losing it costs time alone.
 type cache struct {
-	file   string        // empty: memory only
-	opened chan struct{} // closed when the file was read, beside whatever else there is to do
+	disk   disk
+	opened chan struct{} // closed when the disk was read, beside whatever else there is to do
 
 	mu    sync.Mutex
 	round int
 	items map[digest]*item
-	fresh int // items and heads that are not on disk yet
+	fresh int // items that are not on disk yet
 	heads []packedHead
+	read  bool // heads are others than those on disk
 }
 
 type item struct {
 	result *result
-	round  int // the load that used it last
+	round  int  // the load that used it last; 0: none of this process
+	idle   int  // how often the large file was written since a process used it
+	stored bool // it is in the large file
 }
 
 // keptRounds is how many loads a result survives without being used: a commit and its base, twice.
 const keptRounds = 4
 
-// packed is an item on disk.
-type packed struct {
-	Key      digest
-	Entities []entity
-}
+// keptWrites is how many times the large file is written with a result that no process used.
+const keptWrites = 4
 
-// packedFile is what is on disk: results, and what was read of the files of the load before, which need not be read
-// again as long as their file system says that they are the same.
-type packedFile struct {
-	Items []packed
-	Heads []packedHead
-}
-
-// packedHead is a file whose file system knows what it is.
-type packedHead struct {
-	Name, ID, Package string
-	Size              int64
-	Sum               digest
-	Imports           []importSpec
+// openCache begins to read what was kept; anything odd about a file means that it has nothing.
+func openCache(dir string) *cache {
+	c := &cache{disk: disk{dir}, items: map[digest]*item{}, opened: make(chan struct{})}
+	go func() {
+		defer close(c.opened)
+		c.items, c.heads = c.disk.read()
+	}()
+	return c
 }
 
 // known are the heads that were on disk, by file.
@@ -69,7 +55,7 @@ func (c *cache) known() map[string]parsed {
 
 // know remembers the heads of the latest load, unless few of them are new: reading those again costs less than writing.
 func (c *cache) know(heads map[string]parsed) {
-	if c.file == "" {
+	if c.disk.dir == "" {
 		return
 	}
 	c.mu.Lock()
@@ -90,50 +76,7 @@ func (c *cache) know(heads map[string]parsed) {
 		all = append(all, packedHead{Name: name, ID: h.id, Package: h.pkg, Size: h.size, Sum: h.sum, Imports: h.imports})
 	}
 	if fresh*100 > len(heads) {
-		c.heads, c.fresh = all, c.fresh+fresh
-	}
-}
-
-// openCache begins to read what was kept; anything odd about the file means an empty cache.
-func openCache(dir string) *cache {
-	c := &cache{items: map[digest]*item{}, opened: make(chan struct{})}
-	if dir == "" {
-		close(c.opened)
-		return c
-	}
-	c.file = filepath.Join(dir, "fleet.pack")
-	go func() {
-		defer close(c.opened)
-		c.read()
-	}()
-	return c
-}
-
-func (c *cache) read() {
-	data, err := cachefile.Read(c.file, maxFrame)
-	if err != nil {
-		return
-	}
-	var file packedFile
-	if gob.NewDecoder(bytes.NewReader(data)).Decode(&file) != nil {
-		return
-	}
-	pack := file.Items
-	c.heads = file.Heads
-	results := make([]*result, len(pack))
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, p := range pack {
-		g.Go(func() error {
-			results[i] = decodeAll(compiled{Entities: p.Entities})
-			return nil
-		})
-	}
-	_ = g.Wait() // none fails
-	for i, r := range results {
-		if len(r.findings) == 0 {
-			c.items[pack[i].Key] = &item{result: r}
-		}
+		c.heads, c.read = all, true
 	}
 }
 
@@ -174,30 +117,21 @@ func (c *cache) put(instances []*instance, results []*result) {
 	}
 }
 
-// close writes what is not on disk yet. An agent that loads commit by commit does not write all for each; what it
+// close writes what is not on disk yet. An agent that loads commit by commit does not write for each; what it
 // loses when it is killed is no more than a tenth.
 func (c *cache) close() {
 	<-c.opened
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.fresh > 0 {
+	if c.fresh > 0 || c.read {
 		c.write()
 	}
 }
 
-// write replaces the file. A cache that cannot be written is a slow start, no failure.
+// write brings the disk up to date. A cache that cannot be written is a slow start, no failure.
 func (c *cache) write() {
-	c.fresh = 0
-	if c.file == "" {
-		return
+	if c.disk.dir != "" {
+		c.disk.write(c.items, c.heads, c.read)
 	}
-	var pack []packed
-	for key, it := range c.items {
-		p := packed{Key: key}
-		for _, t := range it.result.entities {
-			p.Entities = append(p.Entities, t.entity)
-		}
-		pack = append(pack, p)
-	}
-	_ = cachefile.Write(c.file, func(w io.Writer) error { return gob.NewEncoder(w).Encode(packedFile{pack, c.heads}) })
+	c.fresh, c.read = 0, false
 }

@@ -249,6 +249,46 @@ func TestCacheForgets(t *testing.T) {
 	require.Len(t, l.cache.items, unchanged+keptRounds)
 }
 
+// Processes that come one after the other, each with a change: what one compiled is written without all the rest, the
+// next finds it, and what nobody uses any more is forgotten on disk too.
+func TestCacheOfManyProcesses(t *testing.T) {
+	files := fleettest.Generate(fleettest.Size{Machines: 200, Tenants: 1})
+	var compiled counter
+	opts := Options{Worker: worker, CacheDir: t.TempDir(), Compiled: compiled.add}
+	process := func() *cache {
+		l := NewLoader(opts)
+		defer l.Close()
+		_, list := l.Load(t.Context(), mapFS(files))
+		require.Empty(t, list)
+		return l.cache
+	}
+	process()
+	compiled.take()
+	large := func() string {
+		data, err := os.ReadFile(opts.CacheDir + "/fleet.pack")
+		require.NoError(t, err)
+		return string(data)
+	}
+	first, writes, most := large(), 0, 0
+	before := first
+	for i := range 60 {
+		files[fleettest.RackFile(0)] += fmt.Sprintf("_n%d: %d\n", i, i)
+		process()
+		require.Equal(t, []string{"machines/rack-0000"}, compiled.take())
+		c := process()
+		require.Empty(t, compiled.take(), "the process after it does not find what it compiled")
+		most = max(most, len(c.items))
+		if now := large(); now != before {
+			before, writes = now, writes+1
+		}
+		if i == 0 {
+			require.Equal(t, first, before, "one change writes all that there is")
+		}
+	}
+	require.Greater(t, writes, 2*keptWrites, "the files were not tried for long enough")
+	require.Less(t, most, 60, "what nobody uses stays for ever")
+}
+
 // A load that is cut short ends soon and leaves no worker behind (goleak looks for their goroutines).
 func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
