@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"millwright.dev/millwright/internal/blast"
@@ -147,13 +148,17 @@ type side struct {
 // from being a fleet. The error is a diag.List of the head's findings, or the context's.
 func (c *compiler) sides(ctx context.Context, base, head sources.Snapshot) (was, is side, why, err error) {
 	was.fleet = &fleet.Fleet{}
+	var loading sync.WaitGroup
 	if base.FS != nil {
-		f, found := c.Load(ctx, base.FS)
-		if why = found.Err(); why == nil {
-			was.fleet = f
-		}
+		loading.Go(func() {
+			f, found := c.Load(ctx, base.FS)
+			if why = found.Err(); why == nil {
+				was.fleet = f
+			}
+		})
 	}
-	f, found := c.Load(ctx, head.FS)
+	f, found := c.Load(ctx, head.FS) // what it needs compiled is so while the base is checked
+	loading.Wait()
 	if found.Err() != nil {
 		return was, is, why, found
 	}

@@ -39,6 +39,8 @@ type Loader struct {
 	tree    *tree
 	heads   map[string]parsed
 
+	compiling sync.Mutex // of two loads at a time the second finds what the first compiled
+
 	checking sync.Mutex // guards what is remembered of the fleet that was checked last
 	known    *register
 
@@ -134,6 +136,8 @@ func (l *Loader) read(fsys fs.FS) ([]*instance, diag.List) {
 // compileAll takes results from the cache and has the rest compiled; results are in the order of the
 // instances.
 func (l *Loader) compileAll(ctx context.Context, instances []*instance) ([]*result, error) {
+	l.compiling.Lock()
+	defer l.compiling.Unlock()
 	results := make([]*result, len(instances))
 	var todo []int
 	for i, in := range instances {
