@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -63,6 +64,7 @@ starts, and with --dashboard to people who sign in, at an OpenID Connect provide
 
 // run wires the agent and lets it work until ctx is done.
 func (o *agentOptions) run(ctx context.Context, g *globals) error {
+	debug.SetGCPercent(50) // what a fleet wants is kept for long: memory counts for more than the collector's time
 	if err := o.dashboard.check(); err != nil {
 		return err
 	}

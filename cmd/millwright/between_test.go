@@ -79,6 +79,9 @@ func BenchmarkPlanBaseAgainstCold(b *testing.B) {
 			files := fleettest.Generate(fleettest.Size{Machines: machines, Tenants: machines / 50})
 			require.NoError(b, files.Write(dir))
 			commitAll(b, dir, "In force")
+			packed := exec.CommandContext(b.Context(), "git", "-C", dir, "repack", "-adq") // as a clone has it
+			out, err := packed.CombinedOutput()
+			require.NoError(b, err, "%s", out)
 			const tenant = "tenants/tenant0003/tenant.cue"
 			require.Contains(b, files, tenant)
 			edit := func(name string) {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"millwright.dev/millwright/internal/fleet"
@@ -17,7 +16,6 @@ import (
 
 func main() {
 	fleet.WorkerMain()
-	debug.SetGCPercent(50) // what a fleet wants is kept for long: memory counts for more than the collector's time
 	os.Exit(run())
 }
 

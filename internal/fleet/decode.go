@@ -1,9 +1,11 @@
 package fleet
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"millwright.dev/millwright/internal/diag"
 )
@@ -44,12 +46,7 @@ func decode(e entity) (typed, error) {
 	case "site":
 		t.value, err = into(e.JSON, &Site{Meta: meta})
 	case "class":
-		c := &Class{Meta: meta}
-		t.value, err = into(e.JSON, c)
-		numbers(c.BIOS)
-		for _, b := range c.Baselines {
-			numbers(b.BIOS)
-		}
+		t.value, err = into(e.JSON, &Class{Meta: meta})
 	case "image":
 		t.value, err = into(e.JSON, &Image{Meta: meta})
 	case "machine":
@@ -57,34 +54,15 @@ func decode(e entity) (typed, error) {
 	case "segment":
 		t.value, err = into(e.JSON, &Segment{Meta: meta})
 	case "stack":
-		s := &Stack{Meta: meta}
-		t.value, err = into(e.JSON, s)
-		for _, c := range s.Components {
-			numbers(c.Values)
-		}
-		for _, c := range s.Catalogue {
-			numbers(c.Values)
-		}
+		t.value, err = into(e.JSON, &Stack{Meta: meta})
 	case "tenant":
-		n := &Tenant{Meta: meta}
-		t.value, err = into(e.JSON, n)
-		for _, c := range n.Clusters {
-			numbers(c.Values)
-			numbers(c.PrivateNodes.Kubelet)
-		}
+		t.value, err = into(e.JSON, &Tenant{Meta: meta})
 	case "profile":
 		t.value, err = into(e.JSON, &Profile{Meta: meta})
 	case "approval":
 		t.value, err = into(e.JSON, &Approval{Meta: meta})
 	case "platform":
-		p := &Platform{Meta: meta}
-		t.value, err = into(e.JSON, p)
-		if p.Helm != nil {
-			numbers(p.Helm.Values)
-		}
-		if p.ControlPlane != nil && p.ControlPlane.Standalone != nil {
-			numbers(p.ControlPlane.Standalone.Values)
-		}
+		t.value, err = into(e.JSON, &Platform{Meta: meta})
 	case "policy":
 		t.value, err = into(e.JSON, &Policy{Meta: meta})
 	case "rule":
@@ -103,30 +81,23 @@ func decode(e entity) (typed, error) {
 }
 
 func into[T any](data []byte, v *T) (*T, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	d.UseNumber()
-	return v, d.Decode(v)
+	return v, json.Unmarshal(data, v, json.RejectUnknownMembers(true), json.WithUnmarshalers(numbers))
 }
 
-// numbers turns the numbers of a free-form tree into int64 where they are whole, else float64, as
-// Kubernetes' own decoders do.
-func numbers(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, x := range v {
-			v[k] = numbers(x)
-		}
-	case []any:
-		for i, x := range v {
-			v[i] = numbers(x)
-		}
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		f, _ := v.Float64() // CUE wrote it: it is a number
-		return f
+// numbers makes the numbers of a free-form tree int64 where they are whole, else float64, as Kubernetes' own
+// decoders do.
+var numbers = json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *any) error {
+	if d.PeekKind() != '0' {
+		return json.SkipFunc
 	}
-	return v
-}
+	text, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+		*v = n
+		return nil
+	}
+	*v, err = strconv.ParseFloat(string(text), 64)
+	return err
+})
