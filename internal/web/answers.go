@@ -43,7 +43,7 @@ func (r *request) machineJSON(i int) MachineJSON {
 	m := r.Machines[i]
 	return MachineJSON{
 		Name: m.Name, Status: r.states[i], Site: m.Site, Rack: m.Rack, Unit: m.Unit, Height: m.Height, Class: m.Class, GPUs: m.GPUs, GPUModel: m.GPUModel,
-		Lifecycle: m.Lifecycle, Role: m.Role, Tenant: m.Tenant, Pool: m.PoolAddress(), Segment: m.Segment, Origin: r.Positions["machine/"+m.Name],
+		Lifecycle: m.Lifecycle, Role: m.Role, Tenant: m.Tenant, Pool: m.PoolAddress(), Still: r.cell(i).Still.PoolAddress(), Segment: m.Segment, Origin: r.Positions["machine/"+m.Name],
 	}
 }
 

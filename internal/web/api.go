@@ -68,6 +68,7 @@ type MachineJSON struct {
 	Role      string   `json:"role"`
 	Tenant    string   `json:"tenant,omitempty"`
 	Pool      string   `json:"pool,omitempty" doc:"the address of the pool that it serves"`
+	Still     string   `json:"still,omitempty" doc:"the address of the pool that it has yet to leave, as it was seen last"`
 	Segment   string   `json:"segment,omitempty"`
 	Origin    string   `json:"origin,omitempty" doc:"file and line"`
 	Objects   []string `json:"objects,omitempty" doc:"addresses of all objects for it; only of a single machine"`

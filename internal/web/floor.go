@@ -42,19 +42,23 @@ type Machine struct {
 	Image           string
 	Description     string
 	// Tenant, Cluster and Pool are empty where the machine serves nobody. Segment is that of the cluster.
-	Tenant, Cluster, Pool, Segment string
-	NICs                           []NIC
+	Serves
+	Segment string
+	NICs    []NIC
 }
+
+// Serves is a pool that machines serve. All of it is empty for none.
+type Serves struct{ Tenant, Cluster, Pool string }
 
 // InService is the lifecycle of a machine that works.
 const InService = "in-service"
 
-// PoolAddress is the address of the pool that the machine serves, or "".
-func (m Machine) PoolAddress() string {
-	if m.Pool == "" {
+// PoolAddress is the address of the pool, or "".
+func (s Serves) PoolAddress() string {
+	if s.Pool == "" {
 		return ""
 	}
-	return "pool/" + m.Tenant + "/" + m.Cluster + "/" + m.Pool
+	return "pool/" + s.Tenant + "/" + s.Cluster + "/" + s.Pool
 }
 
 // NIC is one network port.

@@ -26,7 +26,7 @@ func machines(r *request) (view, error) {
 	for i, m := range r.Machines {
 		if r.chosen("status", r.states[i]) && r.chosen("site", m.Site) && r.chosen("class", m.Class) && r.chosen("lifecycle", m.Lifecycle) &&
 			r.chosen("tenant", m.Tenant) && r.contains(m.Name, m.Rack, m.Serial, m.PoolAddress(), m.BMC) {
-			rows = append(rows, Cell{Machine: m, Status: r.states[i]})
+			rows = append(rows, r.cell(i))
 		}
 	}
 	d.List, d.Rows = list(r, "Machines", rows, []column[Cell]{
@@ -60,7 +60,7 @@ func machine(r *request) (view, error) {
 		return view{}, errNotFound
 	}
 	m := r.Machines[i]
-	d := machineData{Cell: Cell{Machine: m, Status: r.states[i]}, Quiet: r.Quiet["site/"+m.Site], Neighbours: r.rack(m.Site, m.Rack)}
+	d := machineData{Cell: r.cell(i), Quiet: r.Quiet["site/"+m.Site], Neighbours: r.rack(m.Site, m.Rack)}
 	for _, cells := range [][]Cell{d.Neighbours.Cells, d.Neighbours.Loose} {
 		for n := range cells {
 			cells[n].Here = cells[n].Name == name
@@ -153,7 +153,7 @@ func pool(r *request) (view, error) {
 	var cells []Cell
 	for _, name := range p.Machines {
 		if i, ok := r.machines[name]; ok {
-			cells = append(cells, Cell{Machine: r.Machines[i], Status: r.states[i]})
+			cells = append(cells, r.cell(i))
 		}
 	}
 	d.List, d.Cells = list(r, "Machines of the pool", cells, []column[Cell]{

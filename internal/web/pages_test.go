@@ -245,6 +245,34 @@ func TestSortAndFilter(t *testing.T) {
 	require.True(t, natural("r2", "r10") < 0 && natural("r10", "r2") > 0 && natural("a1", "a01") < 0 && natural("a", "a") == 0)
 }
 
+// TestAMachineIsNotFreeBeforeItHasLeft protects people from taking a machine for free, or for the next tenant's alone,
+// while something holds back what would take it out of the pool that it serves.
+func TestAMachineIsNotFreeBeforeItHasLeft(t *testing.T) {
+	f, r := world(t, 16)
+	gone, moved := &f.Machines[1], &f.Machines[2]
+	gone.Serves, moved.Serves, r.Items = Serves{}, Serves{"globex", "train", "h100"}, nil
+	for _, m := range []*Machine{gone, moved} {
+		r.Items = append(r.Items, report.Item{Address: "netris/dc1/servercluster/acme-train/server/" + m.Name, Entity: "pool/acme/train/h100", Status: plan.Held, Action: plan.Delete})
+	}
+	store := &Store{}
+	store.SetFloor(f)
+	store.SetReport(r)
+	d := served(t, store)
+	for _, url := range []string{"/racks", "/machines", "/machines/" + gone.Name, "/machines/" + moved.Name} {
+		page := text(t, get(t, d, url).Body.String())
+		require.Contains(t, page, "still acme train/h100", url)
+	}
+	floor := text(t, get(t, d, "/racks").Body.String())
+	require.Contains(t, floor, gone.Name+" held still acme train/h100 8 × H100")
+	require.Contains(t, floor, moved.Name+" held still acme train/h100 , then globex")
+	require.Contains(t, get(t, d, "/api/v1/machines/"+gone.Name).Body.String(), `"still":"pool/acme/train/h100"`)
+
+	r.Items = nil
+	store.SetReport(r)
+	require.NotContains(t, get(t, d, "/racks").Body.String(), "still acme")
+	require.NotContains(t, get(t, d, "/api/v1/machines/"+gone.Name).Body.String(), `"still"`)
+}
+
 // TestWhatIsForAMachineIsShownWithIt protects that a machine's state is that of all that is for it, in every
 // system, whatever its address is called there.
 func TestWhatIsForAMachineIsShownWithIt(t *testing.T) {

@@ -46,7 +46,17 @@ type Rack struct {
 type Cell struct {
 	Machine
 	Status string
-	Here   bool // it is what the page is about
+	// Still is the pool that the machine has yet to leave, as it was seen last: Git has it there no longer.
+	Still Serves
+	Here  bool // it is what the page is about
+}
+
+// Has is the pool that a machine is coloured by: while it has not come free it is its former tenant's.
+func (c Cell) Has() Serves {
+	if c.Still.Pool != "" {
+		return c.Still
+	}
+	return c.Serves
 }
 
 // Quiet reports whether the machine's place in life needs a word: it is not simply at work.
@@ -94,8 +104,10 @@ func racks(r *request) (view, error) {
 			d.Racks = append(d.Racks, rack)
 			for _, c := range append(slices.Clone(rack.Cells), rack.Loose...) {
 				states[c.Status]++
-				if c.Tenant != "" && !slices.Contains(d.Tenants, c.Tenant) {
-					d.Tenants = append(d.Tenants, c.Tenant)
+				for _, t := range []string{c.Tenant, c.Still.Tenant} {
+					if t != "" && !slices.Contains(d.Tenants, t) {
+						d.Tenants = append(d.Tenants, t)
+					}
 				}
 			}
 		}
@@ -150,8 +162,7 @@ func (r *request) rack(site, name string) Rack {
 	rack := Rack{Name: name, Site: site, Units: heights[0]}
 	states := map[string]int{}
 	for _, i := range r.racks[[2]string{site, name}] {
-		m := r.Machines[i]
-		cell := Cell{Machine: m, Status: r.states[i]}
+		cell, m := r.cell(i), r.Machines[i]
 		states[cell.Status]++
 		rack.GPUs += m.GPUs
 		if m.Unit == 0 {

@@ -69,7 +69,7 @@ func shared(t *testing.T) *Store {
 		item.Fields = append(item.Fields, plan.Field{Name: "labels", Old: canary, New: "acme", Who: []state.Writer{{Name: canary}}, Origin: state.Origin{Entity: "tenant/" + canary, Field: canary}})
 	}
 	r.Items = append(r.Items,
-		report.Item{Address: "netris/dc1/servercluster/" + canary + "-train/server/" + taken, Entity: "pool/" + canary + "/train/h100", Status: plan.Held},
+		report.Item{Address: "netris/dc1/servercluster/" + canary + "-train/server/" + taken, Entity: "pool/" + canary + "/train/h100", Status: plan.Held, Action: plan.Delete},
 		report.Item{Address: "netris/dc1/servercluster/" + canary + "-old/server/" + taken, Status: plan.Orphaned},
 	)
 	slices.SortFunc(r.Items, func(a, b report.Item) int { return strings.Compare(a.Address, b.Address) })
@@ -174,7 +174,13 @@ func TestATenantSeesNothingOfOthers(t *testing.T) {
 // tenantSeesNothingOfOthers is that for a dashboard at which by asks as somebody of a group.
 func tenantSeesNothingOfOthers(t *testing.T, d *Dashboard, by func(group string) func(*http.Request)) {
 	t.Helper()
-	others := others(&d.Store.Snapshot(Scope{All: true}).Floor)
+	others, taken := others(&d.Store.Snapshot(Scope{All: true}).Floor), ""
+	for _, m := range d.Store.Snapshot(Scope{All: true}).Machines {
+		if m.Tenant == "acme" {
+			taken = m.Name
+		}
+	}
+	require.Contains(t, get(t, d, "/machines/"+taken, by("ops")).Body.String(), "still ", "the other tenant has not given it back")
 	paths := slices.Clone(everyPage)
 	for _, e := range endpoints() {
 		paths = append(paths, strings.NewReplacer("{machine}", "gpu-0008", "{run}", runOfAll, "{address...}", "redfish/gpu-0008/ntp").Replace(e.pattern))
@@ -182,7 +188,7 @@ func tenantSeesNothingOfOthers(t *testing.T, d *Dashboard, by func(group string)
 	paths = append(paths, "/search?q=can", "/search?q="+others, "/machines?tenant=can", "/segments/acme-train", "/attention?sort=address", "/plan?sort=-since",
 		"/o/kubernetes/control-plane/Project.management.loft.sh/acme", "/api/v1/objects/kubernetes/control-plane/Project.management.loft.sh/acme", "/api/v1/openapi.json",
 		"/history.csv", "/history?tenant=acme", "/history?address=segment%2Facme-train", "/api/v1/history?by=can",
-		aRun, "/runs?tenant="+"can", "/runs?result=done", "/api/v1/runs?result=failed")
+		"/machines/"+taken, "/api/v1/machines/"+taken, aRun, "/runs?tenant="+"can", "/runs?result=done", "/api/v1/runs?result=failed")
 	for _, path := range paths {
 		w := get(t, d, path, by("acme-admins"))
 		require.Equal(t, http.StatusOK, w.Code, path)

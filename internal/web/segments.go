@@ -23,7 +23,7 @@ func (r *request) segmentRow(g Segment) segmentRow {
 	row := segmentRow{Segment: g, Status: r.status("segment/" + g.Name)}
 	for i, m := range r.Machines {
 		if m.Segment == g.Name && m.Segment != "" {
-			row.Members = append(row.Members, Cell{Machine: m, Status: r.states[i]})
+			row.Members = append(row.Members, r.cell(i))
 		}
 	}
 	return row
@@ -36,7 +36,7 @@ func segments(r *request) (view, error) {
 	}}
 	members := map[string][]Cell{}
 	for i, m := range r.Machines {
-		members[m.Segment] = append(members[m.Segment], Cell{Machine: m, Status: r.states[i]})
+		members[m.Segment] = append(members[m.Segment], r.cell(i))
 	}
 	var rows []segmentRow
 	for _, g := range r.Segments {

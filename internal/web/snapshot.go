@@ -116,6 +116,21 @@ func (s *Snapshot) machineStatus(m Machine) string {
 	return is
 }
 
+// cell is a machine as it is shown, by its index.
+func (s *Snapshot) cell(i int) Cell {
+	m := s.Machines[i]
+	c := Cell{Machine: m, Status: s.states[i]}
+	for _, n := range s.byMachine[m.Name] {
+		if item := s.items[n]; item.Action == "delete" && item.Entity != m.PoolAddress() {
+			if words := strings.Split(item.Entity, "/"); words[0] == "pool" && len(words) == 4 {
+				c.Still = Serves{words[1], words[2], words[3]}
+				break // items are sorted: it is the same each time
+			}
+		}
+	}
+	return c
+}
+
 // status of an entity and all that is for it.
 func (s *Snapshot) status(entity string) string { return s.worst(s.byEntity[entity]) }
 
