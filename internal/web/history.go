@@ -27,16 +27,9 @@ func (r *request) asking() asking {
 // events are those that the URL asks for, the newest first.
 func (r *request) events() ([]Event, error) {
 	a := r.asking()
-	since, err := moment(a.Since, false)
-	if err != nil {
+	since, until, err := a.span()
+	if err != nil || r.Past == nil {
 		return nil, err
-	}
-	until, err := moment(a.Until, true)
-	if err != nil {
-		return nil, err
-	}
-	if r.Past == nil {
-		return nil, nil
 	}
 	var at place
 	if a.Address != "" {
@@ -62,6 +55,14 @@ func (r *request) events() ([]Event, error) {
 		}
 	}
 	return all, nil
+}
+
+// span is the time that is asked for; either end may be open, and is zero then.
+func (a asking) span() (since, until time.Time, err error) {
+	if since, err = moment(a.Since, false); err == nil {
+		until, err = moment(a.Until, true)
+	}
+	return since, until, err
 }
 
 // moment is a time as people write it; a date is its first moment, or its last.

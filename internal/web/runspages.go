@@ -159,16 +159,9 @@ func plainOrNone(text string) string {
 // runRows are the runs that the URL asks for, with what of them it asks for.
 func (r *request) runRows() ([]runRow, error) {
 	a := r.asking()
-	since, err := moment(a.Since, false)
-	if err != nil {
+	since, until, err := a.span()
+	if err != nil || r.Runs == nil {
 		return nil, err
-	}
-	until, err := moment(a.Until, true)
-	if err != nil {
-		return nil, err
-	}
-	if r.Runs == nil {
-		return nil, nil
 	}
 	word := strings.TrimSpace(r.query.Get("result"))
 	var rows []runRow
