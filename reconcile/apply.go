@@ -19,7 +19,7 @@ type Point string
 
 // The points, in the order in which a change passes them.
 const (
-	BeforeSend   Point = "before-send"   // the intent is written, the request is not sent
+	BeforeSend   Point = "before-send"   // the intent and the use of approvals are written, the request is not sent
 	AfterEffect  Point = "after-effect"  // the target has done it, we have not noticed
 	BeforeRecord Point = "before-record" // we know, and have not written it down
 )
@@ -66,7 +66,7 @@ func (r *Reconciler) apply(ctx context.Context, ready []plan.Change, p *plan.Pla
 	return applied, outcomes, errors.Join(errs...)
 }
 
-// applyTo applies changes to one target: intents first, then the requests, then the record.
+// applyTo applies changes to one target: intents and the use of approvals first, then the requests, then the record.
 func (r *Reconciler) applyTo(ctx context.Context, t state.Target, changes []plan.Change, d Desired, done func(plan.Change, target.Result, time.Time)) error {
 	m := r.memory[t]
 	now := r.Now()
@@ -74,9 +74,10 @@ func (r *Reconciler) applyTo(ctx context.Context, t state.Target, changes []plan
 		if i, needed := r.intentOf(c, now, d); needed {
 			m.intend(i)
 		}
+		m.spend(c)
 	}
 	if err := r.save(ctx, t); err != nil {
-		return err // without the intent on record nothing is sent
+		return err // without the intent on record, and what approvals are used for, nothing is sent
 	}
 	writer, ok := r.open[t].(target.Writer)
 	if !ok {
@@ -138,12 +139,10 @@ func (r *Reconciler) settle(planned *plan.Change, c plan.Change, result target.R
 		planned.Hold(plan.Hold{By: "second-look", Why: result.Err.Error(), Until: "what is there is what the plan saw, or the fleet says what to do"})
 		return
 	case result.Err != nil:
-		r.spend(c)
 		planned.Status, planned.Note = plan.Failed, result.Err.Error()
 		r.Log.Warn("change failed", "id", c.ID.String(), "action", c.Action, "error", result.Err)
 		return
 	}
-	r.spend(c)
 	r.Log.Info("changed", "id", c.ID.String(), "action", c.Action, "step", c.Step, "causes", c.Causes, "by", culprit(c), "consent", consent(c))
 	if slices.Contains(c.Causes, plan.CauseDrift) && c.Action == plan.Update {
 		if r.corrected == nil {

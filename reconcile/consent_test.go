@@ -69,6 +69,7 @@ func TestWhatIsApprovedIsDoneAndNoMore(t *testing.T) {
 	on := func() Desired {
 		return asking(desired("c4", gpus, allocation{"acme": {"gpu-1"}, "globex": {"gpu-2"}, "initech": {"gpu-3", "gpu-4"}}), approval)
 	}
+	x.start() // a process that comes later knows what the approval was used for
 	for range 20 {
 		out = x.pass(on())
 	}
@@ -79,8 +80,8 @@ func TestWhatIsApprovedIsDoneAndNoMore(t *testing.T) {
 	x.sound()
 }
 
-// Whatever is approved, by whomever and for how much, and whenever windows are open: no machine is ever in two
-// hands, and what was done had the leave that it needed.
+// Whatever is approved, by whomever and for how much, whenever windows are open and whoever is killed: no machine
+// is ever in two hands, what was done had the leave that it needed, and no approval is used for more than it says.
 func TestNoApprovalPutsAMachineInTwoHands(t *testing.T) {
 	done, refused := 0, 0
 	for seed := range soak(40, 5000) {
@@ -89,8 +90,11 @@ func TestNoApprovalPutsAMachineInTwoHands(t *testing.T) {
 		pick := func(all ...string) string { return all[rng.IntN(len(all))] }
 		gpus, tenants := machines[2:5], []string{"acme", "globex"}
 		impacts := []string{"none", "restart", "network", "reboot", "reprovision", "data-loss"}
+		lasting := &fleet.Approval{Meta: fleet.Meta{Name: "cap-9"}, For: []string{"tenant/*", "machine/*"}, Impact: "reprovision", Changes: 1 + rng.IntN(6), Drift: true,
+			Until: x.now.Add(time.Hour).Format(time.RFC3339)}
+		most := map[string]int{"cap-9@by-olga": lasting.Changes}
 		for commit := range 4 {
-			d := asking(desired(fmt.Sprintf("c%d", commit), gpus, random(rng, gpus, tenants)))
+			d := asking(desired(fmt.Sprintf("c%d", commit), gpus, random(rng, gpus, tenants)), lasting)
 			policy := d.Fleet.Policy
 			policy.Drift, policy.Approvals.From, policy.Deletions.Max = nil, pick(impacts[1:]...), rng.IntN(20)
 			if rng.IntN(3) == 0 {
@@ -100,7 +104,7 @@ func TestNoApprovalPutsAMachineInTwoHands(t *testing.T) {
 				a := &fleet.Approval{Meta: fleet.Meta{Name: fmt.Sprintf("cap-%d", n)}, For: []string{pick("tenant/*", "tenant/acme", "machine/*", "machine/gpu-2", "netris/*", "kubernetes/*", "ufm/*")},
 					Impact: pick(impacts...), Changes: 1 + rng.IntN(12), Drift: rng.IntN(2) == 0, Deletions: rng.IntN(2) == 0,
 					Until: x.now.Add(time.Duration(rng.IntN(60)) * time.Second).Format(time.RFC3339)}
-				d.Fleet.Approvals[a.Name] = a
+				d.Fleet.Approvals[a.Name], most[a.Name+"@"+d.Source.Commit] = a, a.Changes
 				d.Approvers.Of[a.Name] = guard.Approver{Name: "olga@example.com", Verified: rng.IntN(4) > 0, Commit: d.Source.Commit}
 			}
 			least := kinds.Impact(slices.Index(impacts, policy.Approvals.From))
@@ -108,6 +112,9 @@ func TestNoApprovalPutsAMachineInTwoHands(t *testing.T) {
 			for range 10 + rng.IntN(40) {
 				if rng.IntN(10) == 0 {
 					x.hand(rng, gpus, tenants)
+				}
+				if x.process.killAt == 0 && rng.IntN(10) == 0 {
+					x.process.killAt, x.process.sendLast = 1+rng.IntN(4), rng.IntN(2) == 0
 				}
 				x.r.Done = func(c plan.Change, _ target.Result) {
 					drift := slices.Equal(c.Causes, []plan.Cause{plan.CauseDrift})
@@ -125,6 +132,9 @@ func TestNoApprovalPutsAMachineInTwoHands(t *testing.T) {
 			}
 		}
 		require.Empty(t, x.broken, "seed %d\n%s", seed, x.tail())
+		for approval, used := range x.used {
+			require.LessOrEqual(t, len(used), most[approval], "seed %d: %s was used for %v\n%s", seed, approval, used, x.tail())
+		}
 	}
 	require.Greater(t, done, 100, "hardly anything is approved")
 	require.Greater(t, refused, 100, "hardly anything is refused")

@@ -16,9 +16,12 @@ import (
 type memory struct {
 	owned   map[state.ID]state.Owned
 	intents map[state.ID]state.Intent
+	spent   map[given]spending
 	held    string // what our connection holds in the target
 	left    string // what an earlier process held there
-	dirty   bool
+	// past: nothing is wanted of the target or was ours in it when we began. It may be gone, so nobody looks at it.
+	past  bool
+	dirty bool
 }
 
 func (m *memory) list() []state.Owned {
@@ -97,6 +100,7 @@ func (r *Reconciler) recall(ctx context.Context, d Desired) error {
 		if err := r.load(ctx, t); err != nil {
 			return err
 		}
+		r.memory[t].past = false
 	}
 	return nil
 }
@@ -109,13 +113,17 @@ func (r *Reconciler) load(ctx context.Context, t state.Target) error {
 	if err != nil {
 		return fmt.Errorf("read what we own in %s: %w", t, err)
 	}
-	m := &memory{owned: map[state.ID]state.Owned{}, intents: map[state.ID]state.Intent{}, held: stored.Held, left: stored.Held}
+	m := &memory{
+		owned: map[state.ID]state.Owned{}, intents: map[state.ID]state.Intent{}, spent: map[given]spending{},
+		held: stored.Held, left: stored.Held, past: len(stored.Owned)+len(stored.Intents) == 0,
+	}
 	for _, o := range stored.Owned {
 		m.owned[o.ID] = o
 	}
 	for _, i := range stored.Intents {
 		m.intents[i.ID] = i
 	}
+	m.loadSpent(stored.Spent)
 	r.memory[t] = m
 	return nil
 }
@@ -126,7 +134,7 @@ func (r *Reconciler) save(ctx context.Context, t state.Target) error {
 	if !m.dirty {
 		return nil
 	}
-	stored := inventory.Memory{Owned: m.list(), Held: m.held}
+	stored := inventory.Memory{Owned: m.list(), Spent: m.spendings(), Held: m.held}
 	for _, i := range m.intents {
 		stored.Intents = append(stored.Intents, i)
 	}
@@ -190,7 +198,7 @@ func (r *Reconciler) intents() map[state.ID]state.Intent {
 }
 
 // remember brings our memory up to what the plan saw: objects of ours that are as wanted, those that
-// are gone as wanted, and intents whose outcome is evident now.
+// are gone as wanted, intents whose outcome is evident now, and approvals that can count no more.
 func (r *Reconciler) remember(ctx context.Context, p plan.Plan, d Desired) error {
 	for _, c := range p.Changes {
 		m := r.memory[c.ID.Target]
@@ -208,12 +216,14 @@ func (r *Reconciler) remember(ctx context.Context, p plan.Plan, d Desired) error
 			m.own(o)
 		}
 	}
+	now := r.Now()
 	for t, m := range r.memory {
 		for id, i := range m.intents {
 			if r.evident(i, r.lives[t], p.Get(id)) {
 				m.closeIntent(id)
 			}
 		}
+		m.forgetSpent(d, now)
 		if err := r.save(ctx, t); err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -81,9 +80,16 @@ const (
 // order is the order in which targets are looked at where not all can be at once: those that answered
 // last time come first, so that many dead ones do not stand in their way.
 func (r *Reconciler) order() []state.Target {
-	return slices.SortedFunc(maps.Keys(r.memory), func(a, b state.Target) int {
+	var order []state.Target
+	for t, m := range r.memory {
+		if !m.past {
+			order = append(order, t)
+		}
+	}
+	slices.SortFunc(order, func(a, b state.Target) int {
 		return cmp.Or(cmp.Compare(failed(r.lives[a]), failed(r.lives[b])), a.Compare(b))
 	})
+	return order
 }
 
 func failed(live state.Live) int {

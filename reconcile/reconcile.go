@@ -36,7 +36,7 @@ type Reconciler struct {
 	// Open connects to a target, once; it is asked again after it failed, and for several targets at
 	// once. target.ErrNotYet in the chain of its error says that the target is still to come.
 	Open func(context.Context, state.Target, *fleet.Fleet) (target.Reader, error)
-	// Memory is what we own and what we were about to do, kept across restarts.
+	// Memory is what we own, what we were about to do and what approvals were used for, kept across restarts.
 	Memory inventory.Store
 	// Journal, if not nil, keeps what was done.
 	Journal Journal
@@ -68,7 +68,6 @@ type Reconciler struct {
 	rest      map[state.Target]time.Time // until when targets that wore out our patience are left alone
 	busy      map[state.Target]bool
 	corrected map[state.ID][]time.Time
-	spent     map[string]map[state.ID]bool // what was changed by approvals, by guard.Spending
 	previous  *report.Report
 }
 

@@ -37,7 +37,8 @@ type world struct {
 	broken  []string
 	history []string
 	host    map[string]*machine
-	touched map[string]bool // machines that a hand has meddled with
+	touched map[string]bool              // machines that a hand has meddled with
+	used    map[string]map[state.ID]bool // what took effect by an approval, by its name and its commit
 }
 
 // object is a remote object. A pool label is the part of its host that set it last.
@@ -60,6 +61,7 @@ func newWorld(seed uint64) *world {
 	return &world{
 		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), rng: rand.New(rand.NewPCG(seed, 7)),
 		objects: map[state.ID]*object{}, host: map[string]*machine{}, touched: map[string]bool{},
+		used: map[string]map[state.ID]bool{},
 	}
 }
 
@@ -219,6 +221,7 @@ func (w *world) effect(ch plan.Change) (*object, error) {
 		return nil, fmt.Errorf("%w: it is another one now", target.ErrHeld)
 	}
 	w.log("%s %s %s", ch.Action, ch.Step, ch.ID)
+	w.use(ch)
 	if ch.Action == plan.Delete || ch.Action == plan.Release {
 		if o != nil && ch.Action == plan.Delete {
 			w.leave(ch.ID)

@@ -8,7 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+
+	"millwright.dev/millwright/internal/wholefile"
 )
 
 // Read returns what Write wrote. A file that is not there, is damaged or has more than most bytes is an error.
@@ -38,20 +39,5 @@ func Write(file string, encode func(io.Writer) error) error {
 	}
 	digest := sha256.Sum256(b.Bytes()[sha256.Size:])
 	copy(b.Bytes(), digest[:])
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+"-*.tmp")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // after the rename there is nothing to remove
-	_, err = tmp.Write(b.Bytes())
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), file)
+	return wholefile.WriteUnsynced(file, b.Bytes())
 }

@@ -152,7 +152,7 @@ func (in Input) approve(a *fleet.Approval, asking []*plan.Change, short map[*pla
 		return
 	}
 	if in.Spent != nil {
-		for _, id := range in.Spent(Spending(a.Name, by)) {
+		for _, id := range in.Spent(a.Name, by.Commit) {
 			count(id)
 		}
 	}
@@ -178,6 +178,3 @@ func plural(n int, one string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, one)
 }
-
-// Spending names what has been done by an approval, of which there may be another with its name later.
-func Spending(approval string, by Approver) string { return approval + "@" + by.Commit }

@@ -156,8 +156,8 @@ func TestApprovalsCount(t *testing.T) {
 
 	spent := func(names ...string) func(*Input) {
 		return func(in *Input) {
-			in.Spent = func(of string) (all []state.ID) {
-				require.Equal(t, "cap-17@c17", of)
+			in.Spent = func(approval, commit string) (all []state.ID) {
+				require.Equal(t, "cap-17@c17", approval+"@"+commit)
 				for _, c := range offers(names...).Changes {
 					all = append(all, c.ID)
 				}
@@ -184,7 +184,7 @@ func TestApprovalsCount(t *testing.T) {
 	require.Empty(t, held(leave("gpu-001"), machines))
 	require.Contains(t, held(leave("gpu-001", "gpu-002"), machines), "it is for 1 machine, and with this there would be 2")
 	for _, gone := range []string{host[:len(host)-1] + "9", "ufm/fabric/pkey/0x7/guid/0002c903000e0b72"} {
-		machines.Spent = func(string) []state.ID { return []state.ID{id(t, gone)} }
+		machines.Spent = func(string, string) []state.ID { return []state.ID{id(t, gone)} }
 		require.Contains(t, held(leave("gpu-001"), machines), "it is for 1 machine, and with this there would be 2", "one that has left the fleet since counts")
 	}
 }

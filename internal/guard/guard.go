@@ -28,8 +28,9 @@ type Input struct {
 	Now time.Time
 	// Approvers are who gave the fleet's approvals.
 	Approvers Approvers
-	// Spent are the objects that were changed by an approval already, by its [Spending]; nil: none is known.
-	Spent func(spending string) []state.ID
+	// Spent are the objects that were changed already by an approval that a commit brought, of which there may be
+	// another with its name later; nil: none is known.
+	Spent func(approval, commit string) []state.ID
 	// Base is the commit that a plan between two begins from, empty for a plan of what is there.
 	Base string
 

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"millwright.dev/millwright/internal/state"
+	"millwright.dev/millwright/internal/wholefile"
 )
 
 // sizeMax bounds what is read back: 100,000 objects take about 50 MB.
@@ -67,7 +68,12 @@ func (s *files) Save(_ context.Context, t state.Target, m Memory) error {
 		return fmt.Errorf("save the memory of %s in %s: %w", t, s.path(t), ErrChanged)
 	}
 	if digest(now) != digest(content) {
-		if err := s.write(s.path(t), content); err != nil {
+		if content == nil {
+			err = wholefile.Remove(s.path(t))
+		} else {
+			err = wholefile.Write(s.path(t), content)
+		}
+		if err != nil {
 			return fmt.Errorf("save the memory of %s: %w", t, err)
 		}
 	}
@@ -114,7 +120,7 @@ func (s *files) SetLastGood(ctx context.Context, fleet, commit string) error {
 	if now, err := s.LastGood(ctx, fleet); err == nil && now == commit {
 		return nil
 	}
-	if err := s.write(s.fleetPath(fleet), []byte(commit+"\n")); err != nil {
+	if err := wholefile.Write(s.fleetPath(fleet), []byte(commit+"\n")); err != nil {
 		return fmt.Errorf("save the last good commit of fleet %s: %w", fleet, err)
 	}
 	return nil
@@ -141,43 +147,4 @@ func (s *files) read(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s has %d bytes, more than can be right", path, info.Size())
 	}
 	return os.ReadFile(path) // not nil, even if empty: then it is there, and damaged
-}
-
-// write replaces a file so that a crash leaves the old or the new one, whole and on disk. Nil
-// content removes it.
-func (s *files) write(path string, content []byte) error {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return err
-	}
-	if content == nil {
-		if err := os.Remove(path); err != nil {
-			return err
-		}
-		return syncDir(s.dir)
-	}
-	f, err := os.CreateTemp(s.dir, ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // after the rename there is nothing to remove
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(s.dir)
-}
-
-// syncDir makes a rename durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

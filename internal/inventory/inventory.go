@@ -1,5 +1,5 @@
-// Package inventory remembers, target by target, what we own and what we are about to do. Losing it
-// never causes a write: what it does not explain is held. Begin with [Store]; [Files] keeps it in a
+// Package inventory remembers, target by target, what we own, what we are about to do and what approvals were used
+// for. Losing it never causes a write: what it does not explain is held. Begin with [Store]; [Files] keeps it in a
 // folder, [ConfigMaps] in the control plane cluster. It does not know what the memory is used for.
 package inventory
 
@@ -21,6 +21,8 @@ import (
 type Memory struct {
 	Owned   []state.Owned
 	Intents []state.Intent
+	// Spent is what approvals were used for, each that a commit brought once.
+	Spent []state.Spent
 	// Held is what our connection holds in the target, which whoever comes after us gives back. Where
 	// nothing else is remembered it is not worth remembering.
 	Held string
@@ -46,8 +48,12 @@ type Store interface {
 // ErrChanged says that somebody else wrote the memory since this Store read it. Load it again.
 var ErrChanged = errors.New("somebody else has written it since it was read")
 
-// format is the version of what is stored. A newer one is refused: it may hold what we would lose.
-const format = 1
+// The versions of what is stored. A newer one than we know is refused: it may hold what we would lose. So a memory
+// is written in the oldest that can hold it.
+const (
+	format      = 1
+	formatSpent = 2 // what approvals were used for is part of it
+)
 
 // record is a memory as it is stored.
 type record struct {
@@ -55,19 +61,29 @@ type record struct {
 	Target  string         `json:"target"`
 	Owned   []state.Owned  `json:"owned,omitempty"`
 	Intents []state.Intent `json:"intents,omitempty"`
+	Spent   []state.Spent  `json:"spent,omitempty"`
 	Held    string         `json:"held,omitempty"`
 }
 
 // encode is nil for an empty memory. Equal memories have equal encodings, whatever their order.
 func encode(t state.Target, m Memory) ([]byte, error) {
-	if len(m.Owned) == 0 && len(m.Intents) == 0 {
+	if len(m.Owned) == 0 && len(m.Intents) == 0 && len(m.Spent) == 0 {
 		return nil, nil
 	}
-	r := record{Format: format, Target: t.String(), Owned: slices.Clone(m.Owned), Intents: slices.Clone(m.Intents), Held: m.Held}
+	r := record{Format: format, Target: t.String(), Owned: slices.Clone(m.Owned), Intents: slices.Clone(m.Intents), Spent: slices.Clone(m.Spent), Held: m.Held}
+	if len(r.Spent) > 0 {
+		r.Format = formatSpent
+	}
 	slices.SortFunc(r.Owned, func(a, b state.Owned) int { return a.ID.Compare(b.ID) })
 	slices.SortFunc(r.Intents, func(a, b state.Intent) int {
 		return cmp.Or(a.ID.Compare(b.ID), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Step, b.Step), a.Opened.Compare(b.Opened))
 	})
+	slices.SortFunc(r.Spent, func(a, b state.Spent) int {
+		return cmp.Or(cmp.Compare(a.Approval, b.Approval), cmp.Compare(a.Commit, b.Commit))
+	})
+	for i := range r.Spent {
+		r.Spent[i].IDs = slices.SortedFunc(slices.Values(r.Spent[i].IDs), state.ID.Compare)
+	}
 	content, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("encode the memory of %s: %w", t, err)
@@ -89,12 +105,12 @@ func decode(t state.Target, content []byte) (Memory, error) {
 	switch {
 	case decoder.More():
 		return Memory{}, fmt.Errorf("the memory of %s is damaged: something follows it", t)
-	case r.Format != format:
-		return Memory{}, fmt.Errorf("the memory of %s has format %d, and this version reads %d: was it written by a newer millwright?", t, r.Format, format)
+	case r.Format < format || r.Format > formatSpent:
+		return Memory{}, fmt.Errorf("the memory of %s has format %d, and this version reads %d to %d: was it written by a newer millwright?", t, r.Format, format, formatSpent)
 	case r.Target != t.String():
 		return Memory{}, fmt.Errorf("what should be the memory of %s is that of %s", t, r.Target)
 	}
-	return Memory{r.Owned, r.Intents, r.Held}, nil
+	return Memory{r.Owned, r.Intents, r.Spent, r.Held}, nil
 }
 
 // digest identifies an encoding; "" is that of nothing.

@@ -43,6 +43,10 @@ func memory(t state.Target, n int, seed string) (m Memory) {
 	m.Intents = []state.Intent{{
 		ID: m.Owned[0].ID, Action: "create", Step: "reset", Opened: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Before: "x",
 	}}
+	m.Spent = []state.Spent{
+		{Approval: "cap-17", Until: time.Date(2026, 5, 12, 18, 0, 0, 0, time.UTC), IDs: []state.ID{m.Owned[0].ID}},
+		{Approval: "cap-17", Commit: "c17", Until: time.Date(2026, 5, 13, 18, 0, 0, 0, time.UTC), IDs: []state.ID{m.Owned[0].ID, m.Owned[n/2].ID}},
+	}
 	m.Held = "/redfish/v1/SessionService/Sessions/7"
 	return m
 }
@@ -189,6 +193,18 @@ func TestStores(t *testing.T) {
 				require.NoError(t, s.Save(t.Context(), tenant, memory(tenant, 1, "again")))
 			})
 
+			t.Run("what approvals were used for is remembered alone", func(t *testing.T) {
+				p := open(t)
+				want := Memory{Spent: memory(tenant, 2, "a").Spent}
+				require.NoError(t, p.open().Save(t.Context(), tenant, want))
+				got, err := p.open().Load(t.Context(), tenant)
+				require.NoError(t, err)
+				require.Equal(t, want, got)
+				targets, err := p.open().Targets(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, []state.Target{tenant}, targets)
+			})
+
 			t.Run("what has not changed is not written", func(t *testing.T) {
 				p := open(t)
 				s := p.open()
@@ -196,6 +212,8 @@ func TestStores(t *testing.T) {
 				require.NoError(t, s.Save(t.Context(), tenant, m))
 				before := p.writes()
 				slices.Reverse(m.Owned)
+				slices.Reverse(m.Spent)
+				slices.Reverse(m.Spent[0].IDs)
 				require.NoError(t, s.Save(t.Context(), tenant, m), "in another order")
 				require.NoError(t, p.open().Save(t.Context(), tenant, m), "by a process that has not loaded it")
 				require.Equal(t, before, p.writes())
@@ -265,10 +283,24 @@ func TestStores(t *testing.T) {
 	}
 }
 
-// A memory written by a newer version is refused: saving over it would lose what we cannot read.
+// A memory written by a newer version is refused: saving over it would lose what we cannot read. One of an older
+// version is read, and written so that the older version reads it, until there is something that it would lose.
 func TestNewerFormatIsRefused(t *testing.T) {
-	_, err := decode(tenant, []byte(`{"format": 2, "target": "kubernetes/acme.train"}`))
+	_, err := decode(tenant, []byte(`{"format": 3, "target": "kubernetes/acme.train"}`))
 	require.ErrorContains(t, err, "newer")
+	_, err = decode(tenant, []byte(`{"target": "kubernetes/acme.train"}`))
+	require.ErrorContains(t, err, "format 0")
+	old := []byte(`{"format":1,"target":"kubernetes/acme.train","intents":[{"id":"kubernetes/acme.train/ConfigMap/a/b","action":"create","opened":"2026-01-02T03:04:05Z"}]}`)
+	m, err := decode(tenant, old)
+	require.NoError(t, err)
+	again, err := encode(tenant, m)
+	require.NoError(t, err)
+	require.Equal(t, string(old), string(again))
+	m.Spent = memory(tenant, 1, "a").Spent
+	again, err = encode(tenant, m)
+	require.NoError(t, err)
+	require.Contains(t, string(again), `"format":2`)
+
 	_, err = decode(tenant, []byte(`{"format": 1, "target": "kubernetes/acme.train", "later": true}`))
 	require.Error(t, err)
 	_, err = decode(tenant, []byte(`{"format": 1, "target": "kubernetes/globex.serve"}`))

@@ -13,6 +13,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	client "k8s.io/client-go/kubernetes/typed/core/v1"
+
+	"millwright.dev/millwright/internal/wholefile"
 )
 
 // Notes keeps texts by their names where a Store keeps its memory, until they are dropped. Its methods are safe
@@ -38,10 +40,7 @@ func (n *fileNotes) path(name string) string {
 }
 
 func (n *fileNotes) Put(_ context.Context, name string, text []byte) error {
-	if text == nil {
-		text = []byte{}
-	}
-	if err := n.write(n.path(name), text); err != nil {
+	if err := wholefile.Write(n.path(name), text); err != nil {
 		return fmt.Errorf("write the note %s: %w", name, err)
 	}
 	return nil
@@ -70,7 +69,7 @@ func (n *fileNotes) All(context.Context) (map[string][]byte, error) {
 }
 
 func (n *fileNotes) Drop(_ context.Context, name string) error {
-	if err := n.write(n.path(name), nil); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := wholefile.Remove(n.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("drop the note %s: %w", name, err)
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+
+	"millwright.dev/millwright/internal/wholefile"
 )
 
 const (
@@ -40,11 +42,11 @@ func (r *Repository) pack() error {
 	}
 	packs := filepath.Join(r.dir, "objects", "pack")
 	for _, end := range []string{".idx", ".pack"} {
-		if err := syncPath(filepath.Join(packs, "pack-"+name.String()+end)); err != nil {
+		if err := wholefile.Sync(filepath.Join(packs, "pack-"+name.String()+end)); err != nil {
 			return err
 		}
 	}
-	if err := syncPath(packs); err != nil {
+	if err := wholefile.Sync(packs); err != nil {
 		return err
 	}
 	r.storage = storageIn(r.dir)

@@ -13,6 +13,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+
+	"millwright.dev/millwright/internal/wholefile"
 )
 
 // Repository is a bare Git repository on disk. It may be used from many goroutines; only one process may
@@ -57,7 +59,7 @@ func Create(dir, ref string) (*Repository, error) {
 		if had, err := os.ReadFile(path); err == nil && string(had) == content || file == "config" && len(had) > 0 {
 			continue
 		}
-		if err := replaceFile(path, content); err != nil {
+		if err := wholefile.Write(path, []byte(content)); err != nil {
 			return nil, fmt.Errorf("make the journal in %s: %w", dir, err)
 		}
 	}
@@ -116,7 +118,7 @@ func (r *Repository) setTip(ref, commit string) error {
 	if commit == "" {
 		err = r.storage.RemoveReference(plumbing.ReferenceName(name))
 	} else {
-		err = replaceFile(filepath.Join(r.dir, filepath.FromSlash(name)), commit+"\n")
+		err = wholefile.Write(filepath.Join(r.dir, filepath.FromSlash(name)), []byte(commit+"\n"))
 	}
 	if err != nil {
 		return fmt.Errorf("write %s of the journal in %s: %w", name, r.dir, err)
@@ -187,36 +189,5 @@ func (r *Repository) write(kind plumbing.ObjectType, content []byte) (plumbing.H
 		return plumbing.ZeroHash, fmt.Errorf("write to the journal in %s: %w", r.dir, err)
 	}
 	folder := filepath.Join(r.dir, "objects", id.String()[:2])
-	return id, errors.Join(syncPath(filepath.Join(folder, id.String()[2:])), syncPath(folder))
-}
-
-// replaceFile replaces a file so that a crash leaves the old or the new one, whole and on disk.
-func replaceFile(path, content string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // after the rename there is nothing to remove
-	_, err = f.WriteString(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncPath(filepath.Dir(path))
-}
-
-func syncPath(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return id, errors.Join(wholefile.Sync(filepath.Join(folder, id.String()[2:])), wholefile.Sync(folder))
 }

@@ -131,3 +131,14 @@ type Intent struct {
 	// Owned is what we own once a creation has taken effect, but for its remote identity.
 	Owned *Owned `json:"owned,omitempty"`
 }
+
+// Spent is what an approval was used for in a target. It is for so many objects in all, whichever process did them.
+type Spent struct {
+	// Approval is its name, Commit the one that brought it: later there may be another of that name. It is empty
+	// where nobody could tell.
+	Approval string `json:"approval"`
+	Commit   string `json:"commit,omitempty"`
+	// Until is when it ends.
+	Until time.Time `json:"until"`
+	IDs   []ID      `json:"ids"`
+}

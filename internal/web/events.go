@@ -13,12 +13,15 @@ const (
 	breath      = 500 * time.Millisecond // the least time between two events
 	longStream  = time.Hour              // then the browser asks again, and is let in again
 	manyStreams = 256
+	manyOfOne   = 16   // the streams of one reader: each page that is open has one
+	refusedFor  = "60" // seconds until somebody who was refused may find a place
 )
 
 // streams counts the readers that are told of changes.
 type streams struct {
 	mu    sync.Mutex
 	open  int
+	of    map[string]int // by client, as requests are counted
 	ended bool
 }
 
@@ -30,12 +33,13 @@ func (d *Dashboard) events(w http.ResponseWriter, r *request) {
 	if r.http.Method == http.MethodHead {
 		return
 	}
-	if !d.streams.enter() {
-		w.Header().Del("Content-Type")
-		http.Error(w, "too many browsers watch; reload the page to see what is new", http.StatusServiceUnavailable)
+	client := d.Access.Client(r.http)
+	if status, why := d.streams.enter(client); status != http.StatusOK {
+		w.Header().Set("Retry-After", refusedFor)
+		http.Error(w, why, status)
 		return
 	}
-	defer d.streams.leave()
+	defer d.streams.leave(client)
 	control := http.NewResponseController(w)
 	send := func(format string, args ...any) bool {
 		if err := control.SetWriteDeadline(time.Now().Add(patience)); err != nil {
@@ -84,20 +88,32 @@ func (d *Dashboard) events(w http.ResponseWriter, r *request) {
 	}
 }
 
-func (s *streams) enter() bool {
+// enter gives a client a place, or says why there is none for it: none at all, or none beside those that it has, so
+// that nobody takes the places of others.
+func (s *streams) enter(client string) (status int, why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open == manyStreams {
-		return false
+	switch {
+	case s.of[client] == manyOfOne:
+		return http.StatusTooManyRequests, fmt.Sprintf("you have %d pages open that are told of changes, and may have no more; close some", manyOfOne)
+	case s.open == manyStreams:
+		return http.StatusServiceUnavailable, "too many browsers watch; reload the page to see what is new"
+	}
+	if s.of == nil {
+		s.of = map[string]int{}
 	}
 	s.open++
-	return true
+	s.of[client]++
+	return http.StatusOK, ""
 }
 
-func (s *streams) leave() {
+func (s *streams) leave(client string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open--
+	if s.of[client]--; s.of[client] == 0 {
+		delete(s.of, client)
+	}
 }
 
 func (d *Dashboard) endStreams() {

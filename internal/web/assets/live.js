@@ -69,7 +69,12 @@
     }
   };
 
-  const alive = (is) => { const e = document.getElementById("link"); if (e) e.hidden = is; };
+  const alive = (is, why) => {
+    const e = document.getElementById("link");
+    if (!e) return;
+    e.hidden = is;
+    if (why) e.textContent = why;
+  };
 
   const age = () => {
     const when = bar().dataset.time;
@@ -83,13 +88,22 @@
     if (old && !document.querySelector("#banners [role=alert]")) refresh(); // the server says it loudly
   };
 
-  const stream = new EventSource("/events");
-  stream.addEventListener("open", () => alive(true));
-  stream.addEventListener("error", () => alive(false));
-  stream.addEventListener("report", (e) => {
-    alive(true);
-    if (e.lastEventId !== document.body.dataset.sequence) refresh();
-  });
+  // listen has this page told of changes. Browsers come back by themselves to an agent that is gone, but not to one
+  // that refuses them, as it does where one reader has too many pages open.
+  const listen = () => {
+    const stream = new EventSource("/events");
+    stream.addEventListener("open", () => alive(true));
+    stream.addEventListener("error", () => {
+      const refused = stream.readyState === EventSource.CLOSED;
+      alive(false, refused ? "not live: the agent refuses it; close other pages of it, or reload this one" : "not live: the agent does not answer");
+      if (refused) setTimeout(listen, 60000);
+    });
+    stream.addEventListener("report", (e) => {
+      alive(true);
+      if (e.lastEventId !== document.body.dataset.sequence) refresh();
+    });
+  };
+  listen();
   setInterval(age, 5000);
 
   document.addEventListener("keydown", (e) => {
