@@ -13,10 +13,10 @@ import (
 
 // stanzas are the networks of a segment by the postfixes of its cluster's template.
 var stanzas = map[string]string{
-	fleet.PostfixNorthSouth: fleet.NetworkNorthSouth,
-	fleet.PostfixInfiniBand: fleet.NetworkInfiniBand,
-	fleet.PostfixEastWest:   fleet.NetworkEastWest,
-	fleet.PostfixNVLink:     fleet.NetworkNVLink,
+	fleet.PostfixNorthSouth: report.NetworkNorthSouth,
+	fleet.PostfixInfiniBand: report.NetworkInfiniBand,
+	fleet.PostfixEastWest:   report.NetworkEastWest,
+	fleet.PostfixNVLink:     report.NetworkNVLink,
 }
 
 // described is which network of the fleet something that was read is of, and whose.
@@ -75,11 +75,11 @@ func networksOf(o state.Object, f *fleet.Fleet) (entity string, names map[string
 		tenant, cluster, _ := strings.Cut(owner, "/")
 		return "segment/" + f.Tenants[tenant].Clusters[cluster].Segment, stanzas
 	case o.ID.Kind == "vpc" && kind == "segment":
-		return o.Entity, map[string]string{"": fleet.NetworkVPC}
+		return o.Entity, map[string]string{"": report.NetworkVPC}
 	case o.ID.Kind == "pkey" && kind == "segment":
-		return o.Entity, map[string]string{"": fleet.NetworkInfiniBand}
+		return o.Entity, map[string]string{"": report.NetworkInfiniBand}
 	case o.ID.Kind == "vnet":
-		return o.Entity, map[string]string{"": fleet.NetworkVNet + strings.TrimPrefix(o.ID.Name, owner+"-")}
+		return o.Entity, map[string]string{"": report.NetworkVNet + strings.TrimPrefix(o.ID.Name, owner+"-")}
 	}
 	return "", nil
 }

@@ -7,14 +7,3 @@ const (
 	PostfixEastWest   = "ew"
 	PostfixNVLink     = "nvl"
 )
-
-// The networks of a segment as the fields of the fleet call them; a V-Net is "vnet." and its name. A
-// segment's routes are those of its VPC, which no field describes.
-const (
-	NetworkVPC        = "vpc"
-	NetworkNorthSouth = "northSouth"
-	NetworkInfiniBand = "infiniband"
-	NetworkEastWest   = "eastWest"
-	NetworkNVLink     = "nvlink"
-	NetworkVNet       = "vnet."
-)

@@ -16,6 +16,17 @@ type Networks struct {
 	Networks []Network `json:"networks"`
 }
 
+// What networks are called: as the fleet's fields for them; a V-Net is NetworkVNet and its name. The
+// routes between a segment's networks are those of its VPC, which no field describes.
+const (
+	NetworkVPC        = "vpc"
+	NetworkNorthSouth = "northSouth"
+	NetworkInfiniBand = "infiniband"
+	NetworkEastWest   = "eastWest"
+	NetworkNVLink     = "nvlink"
+	NetworkVNet       = "vnet."
+)
+
 // Network is what was read of one network: the numbers by which switches tell it from others, whether Git
 // names them or leaves them to the controller.
 type Network struct {
