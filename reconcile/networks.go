@@ -23,8 +23,8 @@ var stanzas = map[string]string{
 type described struct{ entity, tenant, name string }
 
 // networks are the numbers that were read of the networks that the fleet describes. One whose controller
-// cannot be asked stays as it was read last, with the time of that: that is when people need it most. A
-// network of ours is told only, and one of what is only observed: another of the name may be somebody else's.
+// cannot be asked stays as it was read last, with the time of that: that is when people need it most. What
+// neither bears our mark nor is only observed is left out: a network of that name may be somebody else's.
 func networks(d Desired, lives map[state.Target]state.Live, last *report.Report) []report.Networks {
 	before := lastRead(last)
 	found := map[described]report.Network{}

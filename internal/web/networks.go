@@ -131,12 +131,10 @@ func (r *request) number(word, git, is string, n report.Network) Number {
 
 // controller is what people call the system of a target.
 func controller(target string) string {
-	switch system, _, _ := strings.Cut(target, "/"); state.System(system) {
-	case state.UFM:
+	if strings.HasPrefix(target, string(state.UFM)+"/") {
 		return "UFM"
-	default:
-		return "Netris"
 	}
+	return "Netris"
 }
 
 // short is a number with the word for it, as switches log it.
