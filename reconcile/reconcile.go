@@ -135,6 +135,7 @@ func (r *Reconciler) outcome(p plan.Plan, d Desired, applied int) Outcome {
 	for _, v := range gate.Violations(world, segments(d.Set)) {
 		rep.Alarms = append(rep.Alarms, v.What+" "+v.Why)
 	}
+	rep.Networks = networks(d, r.lives, r.previous)
 	r.previous = &rep
 	return Outcome{Plan: p, Report: rep, Applied: applied}
 }

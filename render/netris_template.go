@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"millwright.dev/millwright/internal/diag"
+	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/state"
 )
 
@@ -17,7 +18,7 @@ func (r *renderer) stanzas(c cluster) state.Tree {
 		})
 	}
 	stanzas := []state.Tree{node(fields{
-		"postfix":         seg.fixed("ns"),
+		"postfix":         seg.fixed(fleet.PostfixNorthSouth),
 		"type":            seg.fixed("l2vpn"),
 		"vlan":            seg.fixed("untagged"),
 		"vlanID":          seg.of("northSouth.vlan", "auto"),
@@ -32,7 +33,7 @@ func (r *renderer) stanzas(c cluster) state.Tree {
 			ufm = seg.of("infiniband.ufm", ib.UFM)
 		}
 		stanzas = append(stanzas, node(fields{
-			"postfix": seg.fixed("ib"),
+			"postfix": seg.fixed(fleet.PostfixInfiniBand),
 			"type":    seg.fixed("netris-ufm"),
 			"ufm":     ufm,
 			"pkey":    seg.of("infiniband.pkey", ib.PKey),
@@ -40,7 +41,7 @@ func (r *renderer) stanzas(c cluster) state.Tree {
 	}
 	if ew := c.segment.EastWest; ew != nil {
 		stanzas = append(stanzas, node(fields{
-			"postfix":    seg.fixed("ew"),
+			"postfix":    seg.fixed(fleet.PostfixEastWest),
 			"type":       seg.fixed("l3vpn"),
 			"vlan":       seg.fixed("untagged"),
 			"vlanID":     seg.fixed("auto"),
@@ -50,7 +51,7 @@ func (r *renderer) stanzas(c cluster) state.Tree {
 	}
 	if nvl := c.segment.NVLink; nvl != nil {
 		stanzas = append(stanzas, node(fields{
-			"postfix":   seg.fixed("nvl"),
+			"postfix":   seg.fixed(fleet.PostfixNVLink),
 			"type":      seg.fixed("netris-nvlink"),
 			"partition": seg.of("nvlink.partition", nvl.Partition),
 		}))

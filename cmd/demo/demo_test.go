@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,12 @@ func TestDemo(t *testing.T) {
 		require.Empty(t, r.Items)
 	}
 	require.Equal(t, before, s.writes(t), "an unchanged fleet is not written again")
+	require.True(t, slices.ContainsFunc(r.Networks, func(of report.Networks) bool { return of.Entity == "segment/acme-train" }), "%v", r.Networks)
+	page, err := s.agent.get(t.Context(), "/segments/acme-train")
+	require.NoError(t, err)
+	for _, number := range []string{"VLAN 3", "VXLAN 1", "PKey 0x1"} { // as the controller counts
+		require.Regexp(t, number+`[0-9a-f]+ <span class="quiet">\(chosen by Netris\)`, page)
+	}
 
 	t.Run("apply refuses beside an agent", func(t *testing.T) {
 		out, err := s.millwright(t.Context(), 1, "apply")

@@ -24,6 +24,7 @@ import (
 	"millwright.dev/millwright/internal/floor"
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/report"
+	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/web"
 	"millwright.dev/millwright/sources"
 )
@@ -42,6 +43,11 @@ func TestDashboardOfARealFleet(t *testing.T) {
 	r := report.Report{Version: report.FormatVersion, Fleet: "generated", Time: now, Complete: true, Source: want.Source}
 	for o := range want.Set.All() {
 		r.Items = append(r.Items, report.Item{Address: o.ID.String(), Entity: o.Entity, Status: plan.Drifted, Since: now})
+	}
+	for name := range fleet.All(want.Fleet.Segments) {
+		r.Networks = append(r.Networks, report.Networks{Entity: "segment/" + name, Tenant: want.Fleet.TenantOf(name), Networks: []report.Network{
+			{Name: report.NetworkInfiniBand, Target: "netris/dc1", Partitions: []state.Partition{{Fabric: "ufm-dc1", Number: "the PKey of " + name}}},
+		}})
 	}
 	store := &web.Store{}
 	store.SetFloor(floor.Of(want.Source.Commit, want.Fleet, want.Set))
@@ -67,6 +73,7 @@ func TestDashboardOfARealFleet(t *testing.T) {
 	for _, i := range own.Items {
 		paths = append(paths, "/o/"+i.Address, "/api/v1/objects/"+i.Address)
 	}
+	require.Contains(t, items, "the PKey of tenant0000-train")
 	others := []string{"tenant0001", "tenant0002"}
 	for _, m := range fleet.All(want.Fleet.Machines) {
 		if p, ok := want.Fleet.PoolOf(m.Name); !ok || p.Tenant != "tenant0000" {

@@ -31,7 +31,8 @@ func newStatus(g *globals) *cobra.Command {
 		Use:   "status [address]",
 		Short: "Show how everything stands: what drifted, is held, pending or unknown",
 		Long: `Status reads the report of the running agent, or the last one that was stored. With an address it
-shows only what is there and below: an object, a target, or an entity with all that is for it:
+shows only what is there and below: an object, a target, or an entity with all that is for it. Of a
+tenant, a segment or a site it also tells which VLANs, VXLANs and partitions the networks have:
 
   millwright status redfish/gpu-001
   millwright status machine/gpu-001
@@ -43,10 +44,12 @@ shows only what is there and below: an object, a target, or an entity with all t
 			if err != nil {
 				return err
 			}
+			forms := reportForms(r)
 			if len(args) > 0 {
 				r = narrow(r, args[0])
+				forms = narrowForms(r)
 			}
-			err = out.write(g.stdout, reportForms(r))
+			err = out.write(g.stdout, forms)
 			switch {
 			case err != nil:
 				return err
@@ -123,6 +126,17 @@ func reportForms(r report.Report) map[string]writer {
 	}
 }
 
+// narrowForms are the ways to write what narrow left of a report: the numbers of all networks together
+// would be of no use to a reader.
+func narrowForms(r report.Report) map[string]writer {
+	forms := reportForms(r)
+	all := forms["text"]
+	forms["text"] = func(w io.Writer, s view.Style) error {
+		return errors.Join(all(w, s), view.NetworksText(w, r.Networks, time.Now()))
+	}
+	return forms
+}
+
 // narrow is the report of what is at an address or concerns an entity. What is in sync stands in no
 // report by name, so it is not counted. Alarms stay: they concern everybody.
 func narrow(r report.Report, address string) report.Report {
@@ -134,6 +148,9 @@ func narrow(r report.Report, address string) report.Report {
 	r.Unreachable = slices.DeleteFunc(slices.Clone(r.Unreachable), func(u report.Unreachable) bool {
 		touched := func(i report.Item) bool { return within(i.Address, u.Target) }
 		return !within(u.Target, address) && !within(address, u.Target) && !slices.ContainsFunc(r.Items, touched)
+	})
+	r.Networks = slices.DeleteFunc(slices.Clone(r.Networks), func(n report.Networks) bool {
+		return address != n.Entity && address != "tenant/"+n.Tenant
 	})
 	return r
 }

@@ -151,17 +151,12 @@ func (f fabric) members(cluster item) []member {
 // wants are the UFMs in which a cluster's members get a partition, and whether they get one of NVLink,
 // by the cluster's template.
 func (f fabric) wants(cluster item) (ufms []string, nvlink bool) {
-	for _, template := range f.templates.items {
-		if template.id() != cluster.ref("srvClusterTemplate").id() {
-			continue
-		}
-		for _, stanza := range template.list("vnets") {
-			switch stanza.text("type") {
-			case "netris-ufm":
-				ufms = append(ufms, stanza.text("ufm"))
-			case "netris-nvlink":
-				nvlink = true
-			}
+	for _, stanza := range f.stanzas(cluster) {
+		switch stanza.text("type") {
+		case "netris-ufm":
+			ufms = append(ufms, stanza.text("ufm"))
+		case "netris-nvlink":
+			nvlink = true
 		}
 	}
 	return ufms, nvlink

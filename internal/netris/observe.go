@@ -111,9 +111,14 @@ func (l *looker) wholes(ctx context.Context) {
 		}
 	}
 	l.detail(ctx, found)
+	l.unlisted(ctx, found)
 	for id, o := range found {
 		k, _, _ := kindNamed(id.Kind)
-		l.live.Objects[id] = l.object(k, id, o)
+		live := l.object(k, id, o)
+		if k.name == kindCluster {
+			live.Networks = l.survey.networks(o)
+		}
+		l.live.Objects[id] = live
 	}
 }
 
@@ -152,6 +157,12 @@ func (c *Controller) object(k kind, id state.ID, o item) state.LiveObject {
 	}
 	if k.tagged && c.bears(o, id) {
 		live.Mark = id
+	}
+	switch k.name {
+	case kindVPC:
+		live.Networks = told(state.Network{VXLAN: int(number(o["vni"]))})
+	case kindVNet:
+		live.Networks = told(numbers(o))
 	}
 	switch {
 	case k.name == kindCluster:

@@ -18,6 +18,7 @@ type listed struct {
 // survey is what one look at the whole controller saw.
 type survey struct {
 	kinds map[string]listed // by kind; those of IPAM over all VPCs, err being that of any
+	vnets map[int64][]item  // by id
 	fabric
 }
 
@@ -71,6 +72,7 @@ func (c *Controller) look(ctx context.Context, asked map[string]bool) *survey {
 	all.Go(func() { s.fabric = c.readFabric(ctx) })
 	all.Wait()
 	s.kinds[kindTemplate], s.kinds[kindCluster] = s.templates, s.clusters
+	s.vnets = by(s.kinds[kindVNet].items, item.id)
 	return s
 }
 

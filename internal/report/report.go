@@ -34,6 +34,9 @@ type Report struct {
 	Unreachable []Unreachable `json:"unreachable,omitempty"`
 	// Alarms are violations of isolation, whoever caused them.
 	Alarms []string `json:"alarms,omitempty"`
+	// Networks are the numbers that were read of the fleet's networks, sorted by entity. Who is not in it has
+	// none, or none was read yet.
+	Networks []Networks `json:"networks,omitempty"`
 	// Journal is how the record of what was done stands; nil where none is kept.
 	Journal *Journal `json:"journal,omitempty"`
 }

@@ -69,6 +69,9 @@ type LiveObject struct {
 	// Facts are what gates and guards judge by and what is no field of Value, such as the time of a
 	// machine's last reset; keys are the system's package's constants.
 	Facts map[string]string
+	// Networks are what the target says of the networks that the object is or has, sorted by name; for
+	// people to read, never compared. Nil where it is none and has none.
+	Networks []Network
 	// Writers tells who last wrote a field, where the target says; nil where it does not.
 	Writers func(Path) []Writer
 }

@@ -67,7 +67,10 @@ func memberID(partition state.ID, guid string) state.ID {
 // partition is one as a live object. UFM has no identity of one beside its key: one that was deleted
 // and made again is the same.
 func (m *Manager) partition(pkey int, p *partition, health state.Health) state.LiveObject {
-	return state.LiveObject{ID: m.partitionID(pkey), Remote: PKeyText(pkey), Value: p.value(pkey), Health: health}
+	return state.LiveObject{
+		ID: m.partitionID(pkey), Remote: PKeyText(pkey), Value: p.value(pkey), Health: health,
+		Networks: []state.Network{{Partitions: []state.Partition{{Fabric: m.target.Name, Number: PKeyText(pkey)}}}},
+	}
 }
 
 func (m *Manager) member(partition state.ID, guid string, in member) state.LiveObject {

@@ -68,6 +68,7 @@ func TestObserveSeesAllMembers(t *testing.T) {
 	require.Equal(t, map[string]any{"guid": foreign, "index0": false, "membership": "limited"}, live.Objects[memberID("0x900", foreign)].Value)
 	require.Equal(t, "full", live.Objects[partitionID("0x7fff")].Value["membership"])
 	require.Equal(t, state.Unhealthy, live.Objects[acme.ID].Health.State)
+	require.Equal(t, []state.Network{{Partitions: []state.Partition{{Fabric: ufm1.Name, Number: acme.ID.Name}}}}, live.Objects[acme.ID].Networks)
 	for _, told := range []string{"limited", "-"} {
 		w := newWorld(t, func(o *simulate.UFMOptions) { o.DefaultMembership = told })
 		require.Equal(t, state.Healthy, present(t, w.client(), partitionID("0x7fff")).Health.State)

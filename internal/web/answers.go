@@ -110,8 +110,11 @@ func segmentsJSON(r *request) (any, error) {
 	}
 	var rows []SegmentJSON
 	for _, g := range r.Segments {
-		if r.chosen("site", g.Site) && r.chosen("tenant", g.Tenant) && r.contains(g.Name, g.Network, g.Subnet) {
-			rows = append(rows, SegmentJSON{g.Name, r.status("segment/" + g.Name), g.Site, g.Tenant, g.Cluster, g.Network, g.Subnet, g.Gateway, g.VLAN, g.PKey, g.NVLink, members[g.Name]})
+		if r.chosen("site", g.Site) && r.chosen("tenant", g.Tenant) && r.contains(r.segmentTexts(g)...) {
+			rows = append(rows, SegmentJSON{
+				g.Name, r.status("segment/" + g.Name), g.Site, g.Tenant, g.Cluster, g.Network, g.Subnet, g.Gateway, g.VLAN, g.PKey, g.NVLink,
+				r.networks["segment/"+g.Name], members[g.Name],
+			})
 		}
 	}
 	return paged(r, rows)

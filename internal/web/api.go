@@ -103,18 +103,19 @@ type PoolJSON struct {
 
 // SegmentJSON is a segment in the API.
 type SegmentJSON struct {
-	Name     string   `json:"name"`
-	Status   string   `json:"status"`
-	Site     string   `json:"site"`
-	Tenant   string   `json:"tenant,omitempty"`
-	Cluster  string   `json:"cluster,omitempty"`
-	Network  string   `json:"network"`
-	Subnet   string   `json:"subnet"`
-	Gateway  string   `json:"gateway"`
-	VLAN     string   `json:"vlan" doc:"a number, or auto where the network controller chooses it"`
-	PKey     string   `json:"pkey,omitempty"`
-	NVLink   string   `json:"nvlink,omitempty"`
-	Machines []string `json:"machines"`
+	Name     string           `json:"name"`
+	Status   string           `json:"status"`
+	Site     string           `json:"site"`
+	Tenant   string           `json:"tenant,omitempty"`
+	Cluster  string           `json:"cluster,omitempty"`
+	Network  string           `json:"network"`
+	Subnet   string           `json:"subnet"`
+	Gateway  string           `json:"gateway"`
+	VLAN     string           `json:"vlan" doc:"as Git says it: a number, or auto where the network controller chooses it; networks has what it chose"`
+	PKey     string           `json:"pkey,omitempty" doc:"as Git says it"`
+	NVLink   string           `json:"nvlink,omitempty" doc:"as Git says it"`
+	Networks []report.Network `json:"networks" doc:"what was read of its networks, by name, whether Git names the number or leaves it to the controller; of one that is left out nothing was read yet"`
+	Machines []string         `json:"machines"`
 }
 
 // StackJSON is a stack in the API.

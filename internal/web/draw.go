@@ -123,7 +123,7 @@ func drawSegment(g Segment, networks []networkRow, members []Cell) Drawing {
 	const left, lane, box, gap, perRow, tall, wide = 210, 34, 104, 10, 8, 34, 940
 	var buses []networkRow
 	for _, n := range networks {
-		if n.Note == "" || !strings.HasSuffix(n.Note, "V-Net") { // V-Nets join switch ports, not members
+		if n.Joined {
 			buses = append(buses, n)
 		}
 	}
@@ -132,7 +132,7 @@ func drawSegment(g Segment, networks []networkRow, members []Cell) Drawing {
 	for i, n := range buses {
 		y := 22 + i*lane
 		d.Lines = append(d.Lines, Line{fmt.Sprintf("bus bus%d", i), fmt.Sprintf("M%d %dH%d", left, y, d.Width-margin)})
-		d.Words = append(d.Words, Word{"name", 2, y - 1, n.Name + " · " + n.Number})
+		d.Words = append(d.Words, Word{"name", 2, y - 1, shorten(n.Name+" · "+n.Numbers[0].short(), 30)})
 		d.Words = append(d.Words, Word{"small", 2, y + 13, strings.TrimSpace(n.Range)})
 		bottom = y
 	}

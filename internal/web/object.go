@@ -136,7 +136,7 @@ func search(r *request) (view, error) {
 		add("pool", r.poolRow(p).Status, p.Address(), p.Class, p.Address())
 	}
 	for _, g := range r.Segments {
-		add("segment", r.status("segment/"+g.Name), "segment/"+g.Name, g.Subnet, "segment/"+g.Name, g.Network, g.Subnet)
+		add("segment", r.status("segment/"+g.Name), "segment/"+g.Name, g.Subnet, append(r.segmentTexts(g), "segment/"+g.Name)...)
 	}
 	for _, k := range r.Stacks {
 		add("stack", "", "stack/"+k.Name, k.Description, "stack/"+k.Name)

@@ -148,7 +148,7 @@ func (s Scope) report(r *report.Report, f *scopedFloor) *report.Report {
 		return r
 	}
 	out := *r
-	out.Counts, out.Items, out.Unreachable, out.Alarms = nil, nil, nil, nil
+	out.Counts, out.Items, out.Unreachable, out.Alarms, out.Networks = nil, nil, nil, nil, nil
 	out.Source.Subject, out.Source.Signer, out.Journal = "", "", nil
 	if out.Source.Error != "" {
 		out.Source.Error, out.Source.Refused = withheld, ""
@@ -156,6 +156,11 @@ func (s Scope) report(r *report.Report, f *scopedFloor) *report.Report {
 	for _, i := range r.Items {
 		if f.shows(i.Entity, i.Address) {
 			out.Items = append(out.Items, reduced(i, f))
+		}
+	}
+	for _, n := range r.Networks {
+		if s.has(n.Tenant) && f.shows(n.Entity, "") { // whose the segment was when they were read, and whose it is
+			out.Networks = append(out.Networks, n)
 		}
 	}
 	for _, u := range r.Unreachable {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,9 @@ import (
 
 // canary is in every word that is globex's; whoever may see acme only must never read it.
 const canary = "canary"
+
+// theirs is a number of a network of the canary's, which stands nowhere else.
+const theirs = 9990999
 
 // shared is a fleet of acme and of a tenant all of whose names and texts hold the canary, with a report
 // that speaks of the latter wherever a text can stand, also in what is acme's.
@@ -68,6 +72,12 @@ func shared(t *testing.T) *Store {
 		item.Consent = &plan.Consent{Approval: canary + "-1", By: canary + "@example.com"}
 		item.Fields = append(item.Fields, plan.Field{Name: "labels", Old: canary, New: "acme", Who: []state.Writer{{Name: canary}}, Origin: state.Origin{Entity: "tenant/" + canary, Field: canary}})
 	}
+	number := func(name string) []report.Network {
+		return []report.Network{{Name: name, Target: "netris/dc1", VLAN: theirs, VXLAN: theirs, Partitions: []state.Partition{{Fabric: canary, Number: canary}}}}
+	}
+	r.Networks = []report.Networks{r.Networks[0], // of acme's segment
+		{Entity: "segment/" + canary + "-train", Tenant: canary, Networks: number(report.NetworkNorthSouth)},
+		{Entity: "site/dc1", Networks: number(report.NetworkVNet + canary)}}
 	r.Items = append(r.Items,
 		report.Item{Address: "netris/dc1/servercluster/" + canary + "-train/server/" + taken, Entity: "pool/" + canary + "/train/h100", Status: plan.Held, Action: plan.Delete},
 		report.Item{Address: "netris/dc1/servercluster/" + canary + "-old/server/" + taken, Status: plan.Orphaned},
@@ -185,7 +195,7 @@ func tenantSeesNothingOfOthers(t *testing.T, d *Dashboard, by func(group string)
 	for _, e := range endpoints() {
 		paths = append(paths, strings.NewReplacer("{machine}", "gpu-0008", "{run}", runOfAll, "{address...}", "redfish/gpu-0008/ntp").Replace(e.pattern))
 	}
-	paths = append(paths, "/search?q=can", "/search?q="+others, "/machines?tenant=can", "/segments/acme-train", "/attention?sort=address", "/plan?sort=-since",
+	paths = append(paths, "/search?q=can", "/search?q=999", "/segments?q=999", "/api/v1/segments?q=999", "/search?q="+others, "/machines?tenant=can", "/segments/acme-train", "/attention?sort=address", "/plan?sort=-since",
 		"/o/kubernetes/control-plane/Project.management.loft.sh/acme", "/api/v1/objects/kubernetes/control-plane/Project.management.loft.sh/acme", "/api/v1/openapi.json",
 		"/history.csv", "/history?tenant=acme", "/history?address=segment%2Facme-train", "/api/v1/history?by=can",
 		"/machines/"+taken, "/api/v1/machines/"+taken, aRun, "/runs?tenant="+"can", "/runs?result=done", "/api/v1/runs?result=failed")
@@ -193,11 +203,19 @@ func tenantSeesNothingOfOthers(t *testing.T, d *Dashboard, by func(group string)
 		w := get(t, d, path, by("acme-admins"))
 		require.Equal(t, http.StatusOK, w.Code, path)
 		require.NotContains(t, w.Body.String(), canary, path)
+		require.NotContains(t, w.Body.String(), strconv.Itoa(theirs), path)
 		if !strings.HasPrefix(path, "/search?q="+others) {
 			require.NotContains(t, w.Body.String(), others, path)
 		}
 		require.Contains(t, get(t, d, "/tenants", by("ops")).Body.String(), canary, "without the scope it is there")
 	}
+	for _, path := range []string{"/segments", "/segments/acme-train", "/tenants/acme", "/api/v1/segments", "/api/v1/report"} {
+		require.Contains(t, get(t, d, path, by("acme-admins")).Body.String(), "3021", "%s has the number of its own network", path)
+	}
+	for _, path := range []string{"/segments", "/segments/" + canary + "-train", "/tenants/" + canary, "/api/v1/segments", "/api/v1/report"} {
+		require.Contains(t, get(t, d, path, by("ops")).Body.String(), strconv.Itoa(theirs), path)
+	}
+	require.Contains(t, get(t, d, "/search?q="+strconv.Itoa(theirs), by("ops")).Body.String(), canary+"-train", "and others find whose it is")
 	require.Contains(t, get(t, d, "/tenants", by("acme-admins")).Body.String(), "acme")
 	require.Contains(t, get(t, d, "/api/v1/items", by("acme-admins")).Body.String(), "redfish/gpu-0008/ntp")
 	for _, path := range []string{"/tenants/" + canary, "/segments/" + canary + "-train", "/stacks/" + canary, "/pools/" + canary + "/train/h100", "/machines/" + others, "/api/v1/machines/" + others,

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"millwright.dev/millwright/internal/report"
 	"millwright.dev/millwright/internal/state"
 )
 
@@ -16,15 +17,19 @@ type segmentsData struct {
 type segmentRow struct {
 	Segment
 	Status  string
-	Members []Cell // the machines that are to be on it
+	Numbers []Number // VLAN, VXLAN, PKey and NVLink partition
+	Members []Cell   // the machines that are to be on it
 }
 
-func (r *request) segmentRow(g Segment) segmentRow {
-	row := segmentRow{Segment: g, Status: r.status("segment/" + g.Name)}
-	for i, m := range r.Machines {
-		if m.Segment == g.Name && m.Segment != "" {
-			row.Members = append(row.Members, r.cell(i))
-		}
+func (r *request) segmentRow(g Segment, members []Cell) segmentRow {
+	row := segmentRow{Segment: g, Status: r.status("segment/" + g.Name), Members: members}
+	ethernet := r.observed(g, report.NetworkNorthSouth)
+	row.Numbers = []Number{r.vlan(g.VLAN, ethernet), r.vxlan(auto, ethernet), {}, {}}
+	if g.PKey != "" {
+		row.Numbers[2] = r.partition("PKey", g.PKey, r.observed(g, report.NetworkInfiniBand), 1)
+	}
+	if g.NVLink != "" {
+		row.Numbers[3] = r.partition("partition", g.NVLink, r.observed(g, report.NetworkNVLink), 1)
 	}
 	return row
 }
@@ -40,8 +45,8 @@ func segments(r *request) (view, error) {
 	}
 	var rows []segmentRow
 	for _, g := range r.Segments {
-		if r.chosen("site", g.Site) && r.chosen("tenant", g.Tenant) && r.contains(g.Name, g.Network, g.Subnet) {
-			rows = append(rows, segmentRow{g, r.status("segment/" + g.Name), members[g.Name]})
+		if r.chosen("site", g.Site) && r.chosen("tenant", g.Tenant) && r.contains(r.segmentTexts(g)...) {
+			rows = append(rows, r.segmentRow(g, members[g.Name]))
 		}
 	}
 	d.List, d.Rows = list(r, "Network segments", rows, []column[segmentRow]{
@@ -49,7 +54,7 @@ func segments(r *request) (view, error) {
 		{key: "status", label: "Status", order: func(a, b segmentRow) int { return gravity(a.Status) - gravity(b.Status) }},
 		{key: "tenant", label: "Serves", order: func(a, b segmentRow) int { return cmp.Compare(a.Tenant, b.Tenant) }},
 		{key: "subnet", label: "Subnet", order: func(a, b segmentRow) int { return natural(a.Subnet, b.Subnet) }},
-		{label: "VLAN"}, {label: "PKey"}, {label: "NVLink"},
+		{label: "VLAN"}, {label: "VXLAN"}, {label: "PKey"}, {label: "NVLink"},
 		{key: "members", label: "Machines", number: true, order: func(a, b segmentRow) int { return len(a.Members) - len(b.Members) }},
 	})
 	return view{"segments", "Segments", d}, nil
@@ -65,19 +70,20 @@ type segmentData struct {
 	More     int
 }
 
-// networkRow is one network of a segment as the text says what the drawing shows.
-type networkRow struct {
-	Name, Number, Range, Note string
-}
-
 func segment(r *request) (view, error) {
 	g := r.segment(r.http.PathValue("segment"))
 	if g == nil {
 		return view{}, errNotFound
 	}
-	d := segmentData{segmentRow: r.segmentRow(*g)}
+	var members []Cell
+	for i, m := range r.Machines {
+		if m.Segment == g.Name && m.Segment != "" {
+			members = append(members, r.cell(i))
+		}
+	}
+	d := segmentData{segmentRow: r.segmentRow(*g, members)}
 	slices.SortStableFunc(d.Members, func(a, b Cell) int { return cmp.Or(natural(a.Rack, b.Rack), natural(a.Name, b.Name)) })
-	d.Networks = networks(*g)
+	d.Networks = r.networksOf(*g)
 	d.Drawing = drawSegment(*g, d.Networks, d.Members)
 	d.List, d.Cells = list(r, "Machines on the segment", d.Members, []column[Cell]{
 		{key: "name", label: "Machine", order: func(a, b Cell) int { return natural(a.Name, b.Name) }},
@@ -99,25 +105,6 @@ func (r *request) membership(g Segment) []int {
 		}
 	}
 	return of
-}
-
-// networks are those of a segment. A number that the controller chooses is not known here: Git says
-// "auto", and so does the page.
-func networks(g Segment) []networkRow {
-	rows := []networkRow{{"Ethernet", "VLAN " + g.VLAN, g.Subnet, "gateway " + g.Gateway}}
-	if g.EastWest != "" {
-		rows = append(rows, networkRow{Name: "RoCE", Number: g.EastWest, Note: "between machines"})
-	}
-	if g.PKey != "" {
-		rows = append(rows, networkRow{Name: "InfiniBand", Number: "PKey " + g.PKey, Note: g.UFM})
-	}
-	if g.NVLink != "" {
-		rows = append(rows, networkRow{Name: "NVLink", Number: "partition " + g.NVLink})
-	}
-	for _, v := range g.VNets {
-		rows = append(rows, networkRow{v.Name, "VLAN " + v.VLAN + ", VXLAN " + v.VXLAN, v.Subnet, v.Type + " V-Net"})
-	}
-	return rows
 }
 
 type stacksData struct {

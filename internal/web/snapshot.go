@@ -28,6 +28,7 @@ type Snapshot struct {
 	byEntity  map[string][]int // likewise, with what lies below: a tenant's clusters and pools
 	byMachine map[string][]int
 	down      map[string]report.Unreachable // by target
+	networks  map[string][]report.Network   // by the address of their segment
 	states    []string                      // of the machines, by their index
 }
 
@@ -42,8 +43,12 @@ func newSnapshot(sequence uint64, f *scopedFloor, r *report.Report) *Snapshot {
 	s := &Snapshot{
 		Sequence: sequence, scopedFloor: f, Report: r,
 		byAddress: map[string]int{}, byEntity: map[string][]int{}, byMachine: map[string][]int{}, down: map[string]report.Unreachable{},
+		networks: map[string][]report.Network{},
 	}
 	if r != nil {
+		for _, of := range r.Networks {
+			s.networks[of.Entity] = of.Networks
+		}
 		for _, u := range r.Unreachable {
 			s.down[u.Target] = u
 		}

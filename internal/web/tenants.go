@@ -62,7 +62,7 @@ type clusterRow struct {
 	Cluster
 	Status   string
 	Pools    []poolRow
-	HasStack bool
+	Networks []networkRow
 }
 
 func tenant(r *request) (view, error) {
@@ -76,6 +76,9 @@ func tenant(r *request) (view, error) {
 		row := clusterRow{Cluster: c, Status: r.status("cluster/" + name + "/" + c.Name)}
 		for _, p := range c.Pools {
 			row.Pools = append(row.Pools, r.poolRow(p))
+		}
+		if g := r.segment(c.Segment); g != nil {
+			row.Networks = r.networksOf(*g)
 		}
 		d.Clusters = append(d.Clusters, row)
 	}

@@ -191,6 +191,29 @@ func tenantObjects(t Tenant) []state.Object {
 	}
 }
 
+// worldNetworks are what was read of the segments' networks: of most what the controllers chose, of some a
+// while ago, of some nothing yet.
+func worldNetworks(f *Floor) []report.Networks {
+	var all []report.Networks
+	for n, g := range f.Segments {
+		var read time.Time
+		switch n % 5 {
+		case 3:
+			read = noon.Add(-12 * time.Minute)
+		case 4:
+			continue
+		}
+		of := func(name string, vlan, vxlan int, pkeys ...state.Partition) report.Network {
+			return report.Network{Name: name, Target: "netris/dc1", VLAN: vlan, VXLAN: vxlan, Partitions: pkeys, Read: read}
+		}
+		all = append(all, report.Networks{Entity: "segment/" + g.Name, Tenant: g.Tenant, Networks: []report.Network{
+			of(report.NetworkEastWest, 0, 10501+n), of(report.NetworkInfiniBand, 0, 0, state.Partition{Fabric: g.UFM, Number: fmt.Sprintf("0x%x", 0x101+n)}),
+			of(report.NetworkNorthSouth, 3021+n, 10021+n), of(report.NetworkVNet+"storage", 310, 10901+n), of(report.NetworkVPC, 0, 2012+n),
+		}})
+	}
+	return all
+}
+
 // worldReport is of the floor: of every forty machines one is off in one of several ways.
 func worldReport(f *Floor) report.Report {
 	r := report.Report{Version: report.FormatVersion, Fleet: "example", Time: noon.Add(-20 * time.Second), Complete: true, Source: report.Source{Commit: head, Subject: "Grow acme by two machines", Signer: "carol@example.com", Fetched: noon.Add(-30 * time.Second)}}
@@ -231,7 +254,7 @@ func worldReport(f *Floor) report.Report {
 			}
 		}
 	}
-	r.Counts = counts
+	r.Counts, r.Networks = counts, worldNetworks(f)
 	return r
 }
 
