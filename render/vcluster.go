@@ -66,7 +66,7 @@ func (r *renderer) cluster(c cluster) {
 	})})
 }
 
-// values is the cluster's vcluster.yaml, for chart versions from 0.33 on, where autoNodes is a list. Its
+// values is the cluster's vcluster.yaml, for chart versions from 0.36 on. Its
 // parts stand in vcluster_*.go, by topic.
 func (r *renderer) values(c cluster) state.Tree {
 	s := c.src()

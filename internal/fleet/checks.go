@@ -61,7 +61,7 @@ func (c *checker) planned() {
 	c.references()
 	c.names()
 	c.clusterStacks()
-	c.chargeback()
+	c.labels()
 	c.observability()
 	c.networks()
 	c.segments()

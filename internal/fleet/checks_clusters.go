@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -98,46 +97,40 @@ var defaultPrivateNodes = PrivateNodes{
 	},
 }
 
-// kubernetesOf are the oldest and newest minor version of Kubernetes 1 that a minor version of vCluster
-// 0 brings images for (config/default_extra_values.go of each). A vCluster that is not here is not
-// compared.
-var kubernetesOf = map[int][2]int{33: {30, 35}, 34: {30, 35}, 35: {30, 36}, 36: {30, 36}}
+// vclusterMinor is the minor version of vCluster 0 whose vcluster.yaml we write: earlier ones know no node profiles
+// and fewer places for snapshots.
+const vclusterMinor = 36
 
-// oldestVCluster is the minor version from which on vcluster.yaml has the keys that we write.
-const oldestVCluster = 33
+// vclusterKubernetes are the oldest and newest minor version of Kubernetes 1 that it brings images for
+// (config/default_extra_values.go).
+var vclusterKubernetes = [2]int{30, 36}
 
 // vclusterVersion reports whether the platform's vCluster can be configured, and whether there is one.
 func (c *checker) vclusterVersion() bool {
 	if c.f.Platform == nil {
 		return false
 	}
-	version := c.f.Platform.VCluster.Version
-	if minor(version) >= oldestVCluster || !strings.HasPrefix(version, "0.") {
-		return true
+	version, at := c.f.Platform.VCluster.Version, Query{"platform", "vcluster.version"}
+	switch now := release(version); {
+	case now[0] == 0 && now[1] < vclusterMinor:
+		c.report("MW223", at, fmt.Sprintf("vCluster %s cannot be configured by Millwright", version),
+			fmt.Sprintf("versions from 0.%d on can: earlier ones read other keys", vclusterMinor))
+		return false
+	case now != [2]int{0, vclusterMinor}:
+		c.warn("MW223", at, fmt.Sprintf("vCluster %s is newer than what Millwright knows", version),
+			fmt.Sprintf("it is configured as 0.%d is, and its versions of Kubernetes are not checked; look for a newer Millwright", vclusterMinor))
 	}
-	c.report("MW223", Query{"platform", "vcluster.version"}, fmt.Sprintf("vCluster %s cannot be configured by Millwright", version),
-		fmt.Sprintf("versions from 0.%d on can: earlier ones read other keys", oldestVCluster))
-	return false
+	return true
 }
 
 // version: vCluster brings the cluster's Kubernetes along.
 func (c clusterCheck) version() {
 	vcluster := c.f.Platform.VCluster.Version
-	known, ok := kubernetesOf[minor(vcluster)]
-	if n := minor(c.Kubernetes); ok && strings.HasPrefix(vcluster, "0.") && (n < known[0] || n > known[1]) {
+	known, n := vclusterKubernetes, release(c.Kubernetes)[1]
+	if release(vcluster) == [2]int{0, vclusterMinor} && (n < known[0] || n > known[1]) {
 		c.report("MW223", c.at("kubernetes"), fmt.Sprintf("vCluster %s brings no Kubernetes %s", vcluster, c.Kubernetes),
 			fmt.Sprintf("it has those from 1.%d to 1.%d", known[0], known[1]), mention{Query{"platform", "vcluster.version"}, "the version of vCluster"})
 	}
-}
-
-// minor is the second number of a version.
-func minor(version string) int {
-	parts := strings.Split(version, ".")
-	if len(parts) < 2 {
-		return 0
-	}
-	n, _ := strconv.Atoi(parts[1]) // the schema has its form
-	return n
 }
 
 // vpnRange is what addresses in the VPN are taken from.

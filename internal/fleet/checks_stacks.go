@@ -148,16 +148,6 @@ func (c *checker) observability() {
 	}
 }
 
-// chargeback: labels of namespaces must not take the place of Millwright's own.
-func (c *checker) chargeback() {
-	for n, t := range All(c.f.Tenants) {
-		for key := range All(t.Chargeback) {
-			if prefix, _, _ := strings.Cut(key, "/"); prefix == "millwright.dev" || strings.HasSuffix(prefix, "kubernetes.io") {
-				c.report("MW238", Query{address("tenant", n), joinPath("chargeback", key)}, fmt.Sprintf("label %s has a meaning of its own", key), "choose a prefix of your own")
-			}
-		}
-	}
-}
 
 // circleOf finds parts that wait for each other, beginning with the least name; nil if none do.
 func circleOf(waits map[string][]string) []string {

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 //	MW273  a segment or its site was changed in what Netris cannot change
 //	MW274  a segment in use was changed and its version not raised
 //	MW275  something in use vanished without having been retired
+//	MW276  a version goes back, or too far at once
 //	MW286  the InfiniBand partition of a segment in use was changed
 
 // choice is a field that cannot be changed once it is in force, and what to do instead. To add one is a line
@@ -35,6 +37,7 @@ var clusterChoices = []choice[*Cluster]{
 	{"networking.podCIDR", func(c *Cluster) any { return c.Networking.PodCIDR }, another},
 	{"networking.serviceCIDR", func(c *Cluster) any { return c.Networking.ServiceCIDR }, another},
 	{"privateNodes.vpn", func(c *Cluster) any { return c.PrivateNodes.VPN }, another},
+	{"controlPlane.volume", func(c *Cluster) any { return cmp.Or(c.ControlPlane.Volume, &ClusterVolume{Size: "5Gi"}) }, "keep it: the disks that are there stay as they are; or " + another},
 	{"controlPlane.store", func(c *Cluster) any { return c.ControlPlane.Store }, "keep it, for its data would stay behind; or " + another},
 }
 
@@ -65,6 +68,10 @@ var segmentChoices = []choice[*Segment]{
 	{"northSouth.subnet", func(s *Segment) any { return s.NorthSouth.Subnet }, elsewhere},
 }
 
+var vnetChoices = []choice[*VNet]{
+	{"vxlan", func(v *VNet) any { return v.VXLAN }, "keep it; or write another V-Net under another name, and move its ports"},
+}
+
 // versioned are the fields of a segment that go into its template.
 var versioned = []choice[*Segment]{
 	{field: "northSouth.vlan", of: func(s *Segment) any { return s.NorthSouth.VLAN }},
@@ -87,6 +94,7 @@ var versioned = []choice[*Segment]{
 func Compare(ctx context.Context, base, head *Fleet) diag.List {
 	c := &comparison{checker: checker{f: head}, base: base}
 	compared(c, "MW272", "platform", "", platformChoices, base.Platform, head.Platform)
+	c.platformVersions(base.Platform, head.Platform)
 	for name, old := range All(base.Sites) {
 		if now := head.Sites[name]; now != nil && base.serves(func(s *Segment) bool { return s.Site == name }) {
 			compared(c, "MW273", address("site", name), "", siteChoices, old, now)
@@ -150,6 +158,11 @@ func (c *comparison) segment(name string, old, now *Segment) {
 	entity := address("segment", name)
 	compared(c, "MW273", entity, "", segmentChoices, old, now)
 	c.partition(name, old, now)
+	for vnet, was := range All(old.VNets) {
+		if is := now.VNets[vnet]; is != nil {
+			compared(c, "MW273", entity, joinPath("vnet", vnet), vnetChoices, was, is)
+		}
+	}
 	for _, ch := range versioned {
 		if was, is := ch.of(old), ch.of(now); now.Version <= old.Version && !reflect.DeepEqual(was, is) {
 			c.report("MW274", Query{entity, ch.field}, fmt.Sprintf("%s of %s was %s and is %s, and its version is still %d", ch.field, entity, shown(was), shown(is), now.Version),
@@ -177,6 +190,7 @@ func (c *comparison) tenant(name string, old, now *Tenant) {
 			c.report("MW275", Query{entity, "cluster"}, fmt.Sprintf("cluster %s of %s vanished without having been retired", cluster, entity), retireFirst("retired: true"))
 		default:
 			compared(c, "MW270", entity, in, clusterChoices, was, is)
+			c.kubernetes(entity, in+".kubernetes", was.Kubernetes, is.Kubernetes)
 		}
 	}
 }

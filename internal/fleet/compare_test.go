@@ -11,7 +11,8 @@ import (
 )
 
 // Every archive changes the small correct fleet into one that is correct by itself, and that what is in
-// force cannot become: each change is refused with its place and with what to do instead.
+// force cannot become: each change is refused with its place and with what to do instead. What it has below "base/" is
+// in force instead of what the small fleet has there.
 func TestCompare(t *testing.T) {
 	base, list := Load(t.Context(), fixture(t, &txtar.Archive{}), Options{})
 	require.Empty(t, printed(list))
@@ -22,7 +23,17 @@ func TestCompare(t *testing.T) {
 	for _, path := range paths {
 		a, err := txtar.ParseFile(path)
 		require.NoError(t, err)
-		head, list := Load(t.Context(), fixture(t, a), Options{})
+		before, after := &txtar.Archive{}, &txtar.Archive{}
+		for _, f := range a.Files {
+			if name, of := strings.CutPrefix(f.Name, "base/"); of {
+				before.Files = append(before.Files, txtar.File{Name: name, Data: f.Data})
+			} else {
+				after.Files = append(after.Files, f)
+			}
+		}
+		base, list := Load(t.Context(), fixture(t, before), Options{})
+		require.NoError(t, list.Err())
+		head, list := Load(t.Context(), fixture(t, after), Options{})
 		require.NotNil(t, head, "%s", printed(list))
 		got := printed(Compare(t.Context(), base, head))
 		all.WriteString(got)
@@ -46,6 +57,7 @@ func TestCompare(t *testing.T) {
 	shows(fieldsOf(platformChoices))
 	shows(fieldsOf(siteChoices))
 	shows(fieldsOf(segmentChoices))
+	shows(fieldsOf(vnetChoices))
 	shows(fieldsOf(versioned))
 }
 
