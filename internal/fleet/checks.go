@@ -50,6 +50,7 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS, known *register) diag.List
 	c.pools()
 	c.platform()
 	c.portGUIDs()
+	c.attributes()
 	c.approvals()
 	c.found = append(c.found, known.plans(f)...)
 	return c.list(ctx)
@@ -88,8 +89,8 @@ func (c *checker) report(code string, at Query, summary, hint string, related ..
 }
 
 // warn adds a finding that stops nothing.
-func (c *checker) warn(code string, at Query, summary, hint string) {
-	c.report(code, at, summary, hint)
+func (c *checker) warn(code string, at Query, summary, hint string, related ...mention) {
+	c.report(code, at, summary, hint, related...)
 	c.found[len(c.found)-1].Severity = diag.Warning
 }
 

@@ -22,12 +22,29 @@ func (c *checker) platform() {
 	}
 	c.edition()
 	for tn, t := range All(c.f.Tenants) {
-		if t.Audit != nil && t.Audit.Sink == SinkWebhook && t.Audit.Webhook == "" {
-			c.report("MW257", Query{address("tenant", tn), "audit.sink"}, "the audit log goes to a webhook, but none is named",
-				"write webhook: the Secret with the collector's kubeconfig")
+		if t.Audit != nil {
+			c.sink(tn, t.Audit)
 		}
 	}
 }
+
+// sink: what is said of where the audit log of a tenant's clusters goes is used there.
+func (c *checker) sink(tenant string, a *ClusterAudit) {
+	at := func(field string) Query { return Query{address("tenant", tenant), "audit." + field} }
+	if a.Sink == SinkWebhook && a.Webhook == "" {
+		c.report("MW257", at("sink"), "the audit log goes to a webhook, but none is named", "write webhook: the Secret with the collector's kubeconfig")
+	}
+	useless := func(there bool, field, sink string) {
+		if there && a.Sink != sink {
+			c.report("MW225", at(field), fmt.Sprintf("audit.%s of tenant %s does nothing: the log goes to %s", field, tenant, a.Sink), fmt.Sprintf("write sink: %q, or leave it out", sink))
+		}
+	}
+	useless(a.Webhook != "", "webhook", SinkWebhook)
+	useless(a.Retention != defaultRetention, "retention", SinkFile)
+}
+
+// defaultRetention is what the schema says where nothing is written; a test compares the two.
+var defaultRetention = Retention{Days: 30, Files: 10, Megabytes: 100}
 
 // controlPlane: tier and quorum.
 func (c *checker) controlPlane(k *PlatformCluster) {

@@ -148,7 +148,6 @@ func (c *checker) observability() {
 	}
 }
 
-
 // circleOf finds parts that wait for each other, beginning with the least name; nil if none do.
 func circleOf(waits map[string][]string) []string {
 	done := map[string]bool{}

@@ -17,12 +17,28 @@ func (c *checker) ufms() {
 			at := func(field string) Query { return Query{address("site", n), joinPath("ufm", un) + field} }
 			twice(names, un, fmt.Sprintf("two sites have a UFM called %s", un), "rename one: addresses begin with the name", at(""))
 			twice(urls, u.URL, fmt.Sprintf("%s is entered as two UFMs", u.URL), "one fabric has one entry, and one range of keys", at(".url"))
+			if a := u.Agent; a != nil && !c.namesAgent(n, a.ID) {
+				c.warn("MW282", at(".agent.id"), fmt.Sprintf("neither netris.ufm nor a segment of site %s names Netris's agent %s", n, a.ID), `write netris: ufm, or correct the id; it is the agent's UFM_ID`)
+			}
 			if a := u.Agent; a != nil && a.PKeys.First <= u.PKeys.Last && u.PKeys.First <= a.PKeys.Last {
 				c.report("MW281", at(".pkeys"), fmt.Sprintf("the fleet's partition keys %s meet those of Netris's agent, %s", pkeys(u.PKeys), pkeys(a.PKeys)),
 					"two would give out the same key: give each its own range, and set the agent's UFM_PKEY_RANGE so", mention{at(".agent.pkeys"), "the agent's"})
 			}
 		}
 	}
+}
+
+// namesAgent reports whether the site or a segment of it has partitions kept by such an agent of Netris.
+func (c *checker) namesAgent(site, id string) bool {
+	if c.f.Sites[site].Netris.UFM == id {
+		return true
+	}
+	for _, s := range c.f.Segments {
+		if s.Site == site && s.InfiniBand != nil && s.InfiniBand.UFM == id {
+			return true
+		}
+	}
+	return false
 }
 
 // partitions: a direct partition has a UFM, and a key of its range that no other segment has.

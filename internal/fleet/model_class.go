@@ -36,9 +36,8 @@ type GPUs struct {
 
 // ClassNIC is a network port that every machine of a class has.
 type ClassNIC struct {
-	Name  string `json:"name"`
-	Role  string `json:"role"`
-	Speed int    `json:"speed,omitempty"` // Gbit/s; 0: not said
+	Name string `json:"name"`
+	Role string `json:"role"`
 }
 
 // Baseline is what the firmware and the BIOS of one vendor's machines ought to be.

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -18,4 +19,13 @@ func TestDefaultPrivateNodes(t *testing.T) {
 	f, list := Load(t.Context(), fixture(t, &txtar.Archive{}), Options{})
 	require.Empty(t, list)
 	require.Equal(t, defaultPrivateNodes, f.Tenants["acme"].Clusters["train"].PrivateNodes)
+}
+
+func TestDefaultRetention(t *testing.T) {
+	fsys := fixture(t, &txtar.Archive{})
+	file := fsys["tenants/acme/acme.cue"]
+	file.Data = []byte(strings.Replace(string(file.Data), "admins:", "audit: {}\n\tadmins:", 1))
+	f, list := Load(t.Context(), fsys, Options{})
+	require.Empty(t, list)
+	require.Equal(t, defaultRetention, f.Tenants["acme"].Audit.Retention)
 }

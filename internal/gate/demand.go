@@ -27,6 +27,8 @@ type Demand struct {
 // Check is one thing that a machine must show.
 type Check struct {
 	Name string
+	// Description tells people what is to be done; empty where the fleet does not.
+	Description string
 	// Evidence is what shows it: "inspection", "bios", "firmware", "gpus" or "record".
 	Evidence string
 	// SinceUse wants evidence from after the machine was last used.
@@ -45,7 +47,11 @@ func shown(w World, host state.LiveObject) (why string, ok bool) {
 	}
 	for _, c := range demand.Checks {
 		if why := w.show(c, demand, host, used); why != "" {
-			return fmt.Sprintf("%s has not passed the check %s: %s", host.ID.Name, c.Name, why), false
+			name := c.Name
+			if c.Description != "" {
+				name += " (" + c.Description + ")"
+			}
+			return fmt.Sprintf("%s has not passed the check %s: %s", host.ID.Name, name, why), false
 		}
 	}
 	return "", true

@@ -35,7 +35,7 @@ func demands(f *fleet.Fleet) map[string]gate.Demand {
 		add := func(checks map[string]fleet.Check, sinceUse bool) {
 			for check, c := range fleet.All(checks) {
 				at, _ := time.Parse(time.RFC3339, m.Records[check]) // the fleet's checks have seen to its form
-				d.Checks = append(d.Checks, gate.Check{Name: check, Evidence: c.Evidence, SinceUse: sinceUse, Recorded: at})
+				d.Checks = append(d.Checks, gate.Check{Name: check, Description: c.Description, Evidence: c.Evidence, SinceUse: sinceUse, Recorded: at})
 			}
 		}
 		add(class.Sanitise.Checks, true)

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,7 +94,7 @@ func TestDemandsOfAFleet(t *testing.T) {
 	f.Classes = map[string]*fleet.Class{"h100": {
 		CPUs: 192, Memory: 2048, BIOS: map[string]any{"A": "1", "B": "2"},
 		Baselines:  map[string]*fleet.Baseline{"dell": {BIOS: map[string]any{"B": "3"}, Firmware: map[string]fleet.Firmware{"bmc": {Version: "7"}}}},
-		Sanitise:   fleet.Sanitise{Checks: map[string]fleet.Check{"erase": {Evidence: "record"}}},
+		Sanitise:   fleet.Sanitise{Checks: map[string]fleet.Check{"erase": {Evidence: "record", Description: "wipe it, and note when"}}},
 		Acceptance: fleet.Acceptance{Checks: map[string]fleet.Check{"parts": {Evidence: "inspection"}}},
 	}}
 	m := f.Machines["gpu-001"]
@@ -102,7 +103,7 @@ func TestDemandsOfAFleet(t *testing.T) {
 	m.Records = map[string]string{"erase": "2026-11-20T14:00:00Z"}
 	require.Equal(t, map[string]gate.Demand{"gpu-001": {
 		Checks: []gate.Check{
-			{Name: "erase", Evidence: "record", SinceUse: true, Recorded: time.Date(2026, 11, 20, 14, 0, 0, 0, time.UTC)},
+			{Name: "erase", Description: "wipe it, and note when", Evidence: "record", SinceUse: true, Recorded: time.Date(2026, 11, 20, 14, 0, 0, 0, time.UTC)},
 			{Name: "parts", Evidence: "inspection"},
 		},
 		BIOS: map[string]any{"A": "1", "B": "3"}, Firmware: map[string]string{"bmc": "7"}, CPUs: 192, Memory: 2048, Serial: "S1",
@@ -123,5 +124,6 @@ func TestDemandsOfAFleet(t *testing.T) {
 		delete(f.Classes["h100"].Acceptance.Checks, "parts")
 		got := after(t, in, member, join)
 		require.Equal(t, record == "", by(got) == "isolation", fmt.Sprint(got.Held))
+		require.Equal(t, record == "", strings.Contains(fmt.Sprint(got.Held), "the check erase (wipe it, and note when): there is no record"), "people are told what is to be done")
 	}
 }
