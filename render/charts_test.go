@@ -257,3 +257,24 @@ func TestStorageBackends(t *testing.T) {
 	f.Tenants["acme"].Clusters["train"].Storage = all
 	golden(t, "storage.txt", onlyTarget(dump(mustRender(t, f, render.Inputs{FS: limits, Charts: charts})), "kubernetes/acme.train/StorageClass"))
 }
+
+// What a component says that it provides takes the place of vCluster's own, and what it does not say leaves it.
+func TestComponentsTakeTheirPlace(t *testing.T) {
+	for _, c := range []struct {
+		provides []string
+		off      any
+	}{
+		{nil, nil},
+		{[]string{fleet.RoleCSI}, nil},
+		{[]string{fleet.RoleCNI}, map[string]any{"cni": map[string]any{"flannel": map[string]any{"enabled": false}}}},
+		{[]string{fleet.RoleProxy, fleet.RoleDefaultClass}, map[string]any{
+			"kubeProxy":            map[string]any{"enabled": false},
+			"localPathProvisioner": map[string]any{"enabled": false},
+		}},
+	} {
+		f := withStack(small(), map[string]*fleet.Component{"own": {Type: "kustomize", Path: "stacks/limits", Namespace: "default", Provides: c.provides}})
+		set := mustRender(t, f, render.Inputs{FS: limits})
+		train := must(t, set, "kubernetes/control-plane/VirtualClusterInstance.management.loft.sh/p-acme/train")
+		require.Equal(t, c.off, at(t, train, "spec.template.helmRelease.values").(map[string]any)["deploy"])
+	}
+}

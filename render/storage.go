@@ -116,11 +116,16 @@ func (r *renderer) builtIns(c cluster) state.Tree {
 	deploy, all := fields{}, fields{}
 	if s := r.fleet.Stacks[c.Stack]; s != nil {
 		stack := source("stack/" + c.Stack)
-		if cni := s.Has(fleet.RoleCNI); cni != "" {
-			deploy["cni"] = node(fields{"flannel": off(stack, key("catalogue", cni), "the stack's own CNI takes its place")})
+		if cni := s.Has(fleet.RoleCNI); cni.Name != "" {
+			deploy["cni"] = node(fields{"flannel": off(stack, cni.Field, "the stack's own CNI takes its place")})
 		}
 		if cilium := s.Catalogue["cilium"]; cilium != nil && cilium.Values["kubeProxyReplacement"] == "true" {
 			deploy["kubeProxy"] = off(stack, "catalogue.cilium.values.kubeProxyReplacement", "cilium takes its place")
+		} else if proxy := s.Has(fleet.RoleProxy); proxy.Name != "" {
+			deploy["kubeProxy"] = off(stack, proxy.Field, "the stack brings what takes its place")
+		}
+		if class := s.Has(fleet.RoleDefaultClass); class.Name != "" {
+			deploy["localPathProvisioner"] = off(stack, class.Field, "the stack brings the default storage class")
 		}
 	}
 	if name := c.DefaultClass(); name != "" {

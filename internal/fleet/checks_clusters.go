@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"fmt"
-	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -130,33 +129,6 @@ func (c clusterCheck) version() {
 	if release(vcluster) == [2]int{0, vclusterMinor} && (n < known[0] || n > known[1]) {
 		c.report("MW223", c.at("kubernetes"), fmt.Sprintf("vCluster %s brings no Kubernetes %s", vcluster, c.Kubernetes),
 			fmt.Sprintf("it has those from 1.%d to 1.%d", known[0], known[1]), mention{Query{"platform", "vcluster.version"}, "the version of vCluster"})
-	}
-}
-
-// vpnRange is what addresses in the VPN are taken from.
-var vpnRange = netip.MustParsePrefix("100.64.0.0/10")
-
-// vpns: addresses of the VPN are nobody else's. The platform's own networks are compared once.
-func (c *checker) vpns(clusters []clusterCheck) {
-	if len(clusters) == 0 {
-		return
-	}
-	meets := func(k clusterCheck, cidr, what string, at Query) {
-		if p, err := netip.ParsePrefix(cidr); err == nil && p.Overlaps(vpnRange) {
-			c.report("MW224", at, fmt.Sprintf("%s %s overlaps %s, which the VPN of %s takes its addresses from", what, cidr, vpnRange, k),
-				`choose another range, or write vpn: "off"`, mention{k.at("privateNodes", "vpn"), "the VPN"})
-		}
-	}
-	if p := c.f.Platform; p != nil {
-		meets(clusters[0], p.Networking.PodCIDR, "the platform's pod network", Query{"platform", "networking.podCIDR"})
-		meets(clusters[0], p.Networking.ServiceCIDR, "the platform's service network", Query{"platform", "networking.serviceCIDR"})
-	}
-	for _, k := range clusters {
-		meets(k, k.Networking.PodCIDR, "the pod network", k.at("networking", "podCIDR"))
-		meets(k, k.Networking.ServiceCIDR, "the service network", k.at("networking", "serviceCIDR"))
-		if s := c.f.Segments[k.Segment]; s != nil {
-			meets(k, s.NorthSouth.Network, "the network of segment "+k.Segment, Query{address("segment", k.Segment), "northSouth.network"})
-		}
 	}
 }
 

@@ -16,8 +16,12 @@ func (c *checker) machines() {
 	for i, p := range ix.pools {
 		stays[i] = c.f.Leaving(p.Tenant, p.Cluster) == ""
 	}
+	var leased []*Machine
 	for m, is := range c.known.machines { // findings are sorted in the end
 		n := m.Name
+		if m.DHCP != nil {
+			leased = append(leased, m)
+		}
 		pool, serves := ix.byMachine[n]
 		serves = serves && stays[pool]
 		if is.right && is.serves == serves {
@@ -39,6 +43,7 @@ func (c *checker) machines() {
 		}
 		is.right, is.serves = len(c.found) == before, serves
 	}
+	c.leases(leased)
 }
 
 // controller: a BMC that is named by an address has it in its site's management network.

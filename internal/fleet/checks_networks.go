@@ -27,6 +27,26 @@ func (c *checker) network(s, what string, at Query) (network, bool) {
 	return network{p, at, what + " " + s}, true
 }
 
+// sound is a range that is checked as such elsewhere: none where it is wrong or not written.
+func sound(s, what string, at Query) []network {
+	p, err := netip.ParsePrefix(s)
+	if err != nil || p != p.Masked() {
+		return nil
+	}
+	return []network{{p, at, what + " " + s}}
+}
+
+// meet says how one range meets another that it overlaps.
+func meet(a, b netip.Prefix) string {
+	switch {
+	case a.IsSingleIP():
+		return "lies in"
+	case b.IsSingleIP():
+		return "holds"
+	}
+	return "overlaps"
+}
+
 // apart reports networks that overlap; why says how they meet.
 func (c *checker) apart(why string, nets []network) {
 	for i, a := range nets {
@@ -72,7 +92,7 @@ func (c *checker) apartFrom(why string, fixed, nets []network) {
 	for _, b := range nets {
 		for _, a := range fixed {
 			if a.prefix.Overlaps(b.prefix) {
-				c.report("MW204", b.at, fmt.Sprintf("%s overlaps %s", b.what, a.what), why, mention{a.at, a.what})
+				c.report("MW204", b.at, fmt.Sprintf("%s %s %s", b.what, meet(b.prefix, a.prefix), a.what), why, mention{a.at, a.what})
 			}
 		}
 	}
@@ -107,32 +127,6 @@ func (c *checker) nodeNetworks() []network {
 		}
 	}
 	return nets
-}
-
-// clusterNetworks: pods and services of a cluster stay apart from its nodes and from what is shared.
-// Those of different clusters never meet.
-func (c *checker) clusterNetworks(shared []network) {
-	for tn, t := range All(c.f.Tenants) {
-		for cn, k := range All(t.Clusters) {
-			e, in := address("tenant", tn), joinPath("cluster", cn, "networking")
-			var own []network
-			for _, r := range []struct{ cidr, what, field string }{
-				{k.Networking.PodCIDR, "pod", "podCIDR"},
-				{k.Networking.ServiceCIDR, "service", "serviceCIDR"},
-			} {
-				if net, ok := c.network(r.cidr, fmt.Sprintf("the %s network of %s.%s", r.what, tn, cn), Query{e, in + "." + r.field}); ok {
-					own = append(own, net)
-				}
-			}
-			fixed := slices.Clone(shared)
-			if s := c.f.Segments[k.Segment]; s != nil {
-				if p, err := netip.ParsePrefix(s.NorthSouth.Network); err == nil {
-					fixed = append(fixed, network{p, Query{address("segment", k.Segment), "northSouth.network"}, "the network of segment " + k.Segment + " " + p.String()})
-				}
-			}
-			c.apartFrom("the cluster's nodes and its API server reach both", fixed, own)
-		}
-	}
 }
 
 // segments: a segment serves one cluster, in a site that has what it needs, with machines that have

@@ -126,8 +126,8 @@ func (c *checker) vnodeField(name string, k *Cluster) string {
 	switch {
 	case k.Nodes == "private" && k.Stack != "":
 		return joinPath("cluster", name, "stack")
-	case k.Nodes != "private" && c.f.HasVNode(k):
-		return joinPath("cluster", name, "values", "sync", "toHost", "pods", "runtimeClassName")
+	case k.Nodes != "private":
+		return joinPath("cluster", name, "sharedNodes", "runtimeClass")
 	}
 	return joinPath("cluster", name)
 }

@@ -31,10 +31,10 @@ func (c *checker) profiles() {
 		for i, s := range t.Residency {
 			mustExist(c, c.f.Sites, "site", s, Query{at.Entity, fmt.Sprintf("residency[%d]", i)})
 		}
-		c.resides(tn, t)
 		if t.Retired {
 			continue // it can keep no promise any more, and must not be held by one
 		}
+		c.resides(tn, t)
 		for _, p := range c.f.promises(t.Profile) {
 			keeper{c, tn, t, t.Profile}.keeps(p)
 		}
@@ -54,13 +54,21 @@ func (c *checker) profileExists(name string, at Query) {
 
 // resides: a tenant's clusters are in the sites that it says, whatever its profile.
 func (c *checker) resides(tenant string, t *Tenant) {
+	promised := slices.ContainsFunc(c.f.promises(t.Profile), func(p *Profile) bool { return p.Residency != nil }) // and reported with its reason
 	for cn, k := range All(t.Clusters) {
+		if k.Nodes == NodesShared && len(t.Residency) > 0 && !promised {
+			c.report("MW253", Query{address("tenant", tenant), joinPath("cluster", cn, "nodes")}, fmt.Sprintf("cluster %s.%s has shared nodes, which are in no site: nobody knows whether it is where tenant %s may be", tenant, cn, tenant),
+				inASite, mention{Query{address("tenant", tenant), "residency"}, "where it may be"})
+		}
 		if site, ok := c.siteOf(k); ok && len(t.Residency) > 0 && !slices.Contains(t.Residency, site) {
 			c.report("MW253", Query{address("tenant", tenant), joinPath("cluster", cn, "segment")}, fmt.Sprintf("cluster %s.%s is in site %s, where tenant %s may not be", tenant, cn, site, tenant),
 				"choose a segment in one of the sites of its residency", mention{Query{address("tenant", tenant), "residency"}, "where it may be"})
 		}
 	}
 }
+
+// inASite says how a cluster comes to be in one.
+const inASite = "write nodes: \"private\" and a segment of such a site, in a new cluster; it cannot be changed in one that exists"
 
 // siteOf is the site of a cluster, which the fleet may not have.
 func (c *checker) siteOf(k *Cluster) (string, bool) {
@@ -110,7 +118,10 @@ func (k keeper) keeps(p *Profile) {
 			k.broken(at("segment"), p.OwnSegment.Reason, "write a segment for this cluster alone", "cluster %s has no segment of its own", cn)
 		}
 		shared := c.Nodes != "private"
-		const install = "on private nodes, put a component named vnode into the cluster's stack; on shared ones, write values: sync: toHost: pods: runtimeClassName: \"vnode\""
+		install := "put a component or catalogue entry named vnode into the cluster's stack"
+		if shared {
+			install = "write sharedNodes: runtimeClass: \"vnode\", or leave it out"
+		}
 		switch has := f.HasVNode(c); {
 		case p.VNode != nil && !has:
 			k.broken(k.vnodeField(cn, c), p.VNode.Reason, install, "cluster %s has no vNode", cn)
@@ -119,6 +130,12 @@ func (k keeper) keeps(p *Profile) {
 		}
 		if p.HighAvailability != nil && c.ControlPlane.Replicas < 3 {
 			k.broken(joinPath("cluster", cn, "controlPlane", "replicas"), p.HighAvailability.Reason, "write 3 or 5", "the control plane of cluster %s has %d replica", cn, c.ControlPlane.Replicas)
+		}
+		if p.Residency != nil && shared {
+			k.broken(at("nodes"), p.Residency.Reason, inASite, "cluster %s has shared nodes, which are in no site", cn)
+		}
+		if p.Sites != nil && shared {
+			k.broken(at("nodes"), p.Sites.Reason, inASite, "cluster %s has shared nodes, which are in no site", cn)
 		}
 		if site, ok := k.siteOf(c); ok && p.Sites != nil && !slices.Contains(p.Sites.Names, site) {
 			k.broken(at("segment"), p.Sites.Reason, fmt.Sprintf("choose a segment in one of %v", p.Sites.Names), "cluster %s is in site %s", cn, site)

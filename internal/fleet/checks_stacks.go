@@ -98,18 +98,20 @@ func (c *checker) entry(e string, s *Stack, name string, k *Chart) {
 
 // once: what a cluster can have one of only, a stack has one of.
 func (c *checker) once(e string, s *Stack) {
-	var cnis, discovery []string
+	var discovery []string
 	for name, k := range All(s.Catalogue) {
-		if k.Role == RoleCNI {
-			cnis = append(cnis, name)
-		}
 		if name == "node-feature-discovery" || switchedOn(k.Values, "nfd", "enabled") {
 			discovery = append(discovery, name)
 		}
 	}
-	if len(cnis) > 1 {
-		c.report("MW232", Query{e, joinPath("catalogue", cnis[1])}, fmt.Sprintf("the stack has two CNIs, %s and %s", cnis[0], cnis[1]), "pods have one network: leave one of them out",
-			mention{Query{e, joinPath("catalogue", cnis[0])}, "the other"})
+	for _, one := range []struct{ role, things, hint string }{
+		{RoleCNI, "CNIs", "pods have one network: leave one of them out"},
+		{RoleProxy, "parts in the place of kube-proxy", "services are reached in one way: leave one of them out"},
+		{RoleDefaultClass, "default storage classes", "claims that name no class would get either: leave one of them out"},
+	} {
+		if parts := s.Bringing(one.role); len(parts) > 1 {
+			c.report("MW232", Query{e, parts[1].Field}, fmt.Sprintf("the stack has two %s, %s and %s", one.things, parts[0].Name, parts[1].Name), one.hint, mention{Query{e, parts[0].Field}, "the other"})
+		}
 	}
 	if len(discovery) > 1 {
 		c.report("MW232", Query{e, joinPath("catalogue", discovery[1])}, "node feature discovery is installed by "+strings.Join(discovery, " and by "),

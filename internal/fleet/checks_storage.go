@@ -68,29 +68,44 @@ func (c onCluster) builtIns() {
 	cni, csi := c.stack.Has(RoleCNI), c.stack.Has(RoleCSI)
 	flannel, said := c.setting("cni", "flannel")
 	switch {
-	case cni != "" && flannel:
-		c.report("MW234", value("cni", "flannel", "enabled"), fmt.Sprintf("vCluster's flannel is switched on beside %s of stack %s", cni, c.stack.Name),
-			"leave it out: it is switched off where the stack has a CNI", mention{c.stackAt("catalogue", cni), "the CNI"})
-	case cni == "" && said && !flannel && len(c.stack.Components) == 0:
-		c.report("MW234", value("cni", "flannel", "enabled"), "the cluster has no CNI, so its nodes would never be ready", "leave flannel on, or give the cluster a stack with a CNI")
+	case cni.Name != "" && flannel:
+		c.report("MW234", value("cni", "flannel", "enabled"), fmt.Sprintf("vCluster's flannel is switched on beside %s of stack %s", cni.Name, c.stack.Name),
+			"leave it out: it is switched off where the stack has a CNI", mention{c.part(cni), "the CNI"})
+	case cni.Name == "" && said && !flannel:
+		c.report("MW234", value("cni", "flannel", "enabled"), "the cluster has no CNI, so its nodes would never be ready", "leave flannel on, or give the cluster a stack with a CNI"+c.unsaid(RoleCNI))
 	}
-	if local, said := c.setting("localPathProvisioner"); csi == "" && said && !local && len(c.stack.Components) == 0 {
-		c.report("MW234", value("localPathProvisioner", "enabled"), "the cluster has nothing that makes volumes", "leave the local-path provisioner on, or give the cluster a stack with a CSI driver")
+	if local, said := c.setting("localPathProvisioner"); csi.Name == "" && said && !local {
+		c.report("MW234", value("localPathProvisioner", "enabled"), "the cluster has nothing that makes volumes", "leave the local-path provisioner on, or give the cluster a stack with a CSI driver"+c.unsaid(RoleCSI))
 	}
 	c.proxy(value("kubeProxy", "enabled"))
 }
 
-// proxy: services are reached through kube-proxy or through cilium in its place.
+// part is where a part of the stack is written.
+func (c onCluster) part(p Part) Query { return Query{address("stack", c.stack.Name), p.Field} }
+
+// unsaid ends the hint where a component might bring what is missed and does not say so.
+func (c onCluster) unsaid(role string) string {
+	if len(c.stack.Components) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; where a component of the stack brings it, write provides: [%q] there", role)
+}
+
+// proxy: services are reached through kube-proxy or through what takes its place.
 func (c onCluster) proxy(where Query) {
 	proxy, said := c.setting("kubeProxy")
 	cilium := c.stack.Catalogue["cilium"]
 	replaced := cilium != nil && valueAt(cilium.Values, "kubeProxyReplacement") == "true"
+	other := c.stack.Has(RoleProxy)
 	switch {
+	case other.Name != "" && proxy:
+		c.report("MW234", where, fmt.Sprintf("kube-proxy is switched on beside %s of stack %s", other.Name, c.stack.Name), "leave it out: it is switched off where the stack has another",
+			mention{c.part(other), "the other"})
 	case replaced && proxy:
 		c.report("MW234", where, "kube-proxy is switched on beside cilium, which takes its place", "leave it out: it is switched off where cilium replaces it",
 			mention{c.stackAt("catalogue", "cilium", "values", "kubeProxyReplacement"), "replaced here"})
-	case !replaced && said && !proxy && len(c.stack.Components) == 0:
-		c.report("MW234", where, "the cluster has no kube-proxy, so its services would not be reached", `leave it on, or let cilium replace it with kubeProxyReplacement: "true"`)
+	case !replaced && other.Name == "" && said && !proxy:
+		c.report("MW234", where, "the cluster has no kube-proxy, so its services would not be reached", `leave it on, or let cilium replace it with kubeProxyReplacement: "true"`+c.unsaid(RoleProxy))
 	}
 	if replaced && (valueAt(cilium.Values, "k8sServiceHost") == nil || valueAt(cilium.Values, "k8sServicePort") == nil) {
 		c.report("MW234", c.stackAt("catalogue", "cilium", "values", "kubeProxyReplacement"), "without kube-proxy, cilium does not find the API server by itself",
@@ -114,7 +129,16 @@ func (c onCluster) storageClasses() {
 				mention{c.at("storage", first, "default"), "the other"})
 		}
 	}
-	if local, _ := c.setting("localPathProvisioner"); local && first != "" {
+	local, _ := c.setting("localPathProvisioner")
+	if other := c.stack.Has(RoleDefaultClass); other.Name != "" && (local || first != "") {
+		at, what := c.at("storage", first, "default"), "storage class "+first
+		if first == "" {
+			at, what = c.at("values", "deploy", "localPathProvisioner", "enabled"), "the storage class of vCluster's local-path provisioner"
+		}
+		c.report("MW235", at, fmt.Sprintf("%s and that of %s in stack %s are both the default", what, other.Name, c.stack.Name), "claims that name no class would get either: keep one",
+			mention{c.part(other), "the other"})
+	}
+	if local && first != "" {
 		c.report("MW235", c.at("storage", first, "default"), fmt.Sprintf("storage class %s and that of vCluster's local-path provisioner are both the default", first),
 			"leave the provisioner out: it is switched off where the cluster has a default class", mention{c.at("values", "deploy", "localPathProvisioner", "enabled"), "switched on here"})
 	}

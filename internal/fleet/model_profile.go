@@ -65,27 +65,10 @@ func (f *Fleet) Profile(name string) *Profile {
 // are synced from it to shared nodes, or installed in it by a component called vnode.
 func (f *Fleet) HasVNode(c *Cluster) bool {
 	if c.Nodes == NodesShared {
-		if c.SharedNodes != nil && c.SharedNodes.RuntimeClass == "vnode" {
-			return true
-		}
-		class, _ := lookupValue(c.Values, "sync", "toHost", "pods", "runtimeClassName").(string)
-		return class == "vnode"
+		return c.SharedNodes != nil && c.SharedNodes.RuntimeClass == "vnode"
 	}
 	s := f.Stacks[c.Stack]
 	return s != nil && (s.Components["vnode"] != nil || s.Catalogue["vnode"] != nil)
-}
-
-// lookupValue is the value at a path of maps, or nil.
-func lookupValue(m map[string]any, path ...string) any {
-	var at any = m
-	for _, k := range path {
-		next, ok := at.(map[string]any)
-		if !ok {
-			return nil
-		}
-		at = next[k]
-	}
-	return at
 }
 
 // promises are the profile's own and those of the profiles that it extends, nearest first.

@@ -31,6 +31,7 @@ type Component struct {
 	Namespace string         `json:"namespace"`
 	Values    map[string]any `json:"values"`
 	After     []string       `json:"after"`
+	Provides  []string       `json:"provides"` // RoleCNI, RoleProxy, RoleCSI or RoleDefaultClass
 }
 
 // Chart is an entry of a stack's catalogue; schema/catalog.cue documents the fields.
@@ -49,10 +50,13 @@ type Chart struct {
 	Hooks      map[string]string `json:"hooks"` // HookDrop or HookApply, by "Kind/name", "Kind" or "*"
 }
 
-// What a catalogue entry is to the cluster, where that matters.
+// What a catalogue entry or a component is to the cluster, where that matters. The last two are
+// said of components alone.
 const (
-	RoleCNI = "cni"
-	RoleCSI = "csi"
+	RoleCNI          = "cni"
+	RoleCSI          = "csi"
+	RoleProxy        = "kube-proxy"
+	RoleDefaultClass = "default-class"
 )
 
 // What becomes of an object that Helm would run.
@@ -102,12 +106,29 @@ func (s *Stack) waveBefore(wave int) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(s.Catalogue)), func(name string) bool { return s.Catalogue[name].Wave != last })
 }
 
-// Has names the first catalogue entry with a role, or "".
-func (s *Stack) Has(role string) string {
+// Part is an entry or a component of a stack: its name, and where in the stack it is written.
+type Part struct{ Name, Field string }
+
+// Bringing are the parts with a role, entries first.
+func (s *Stack) Bringing(role string) []Part {
+	var parts []Part
 	for name, c := range All(s.Catalogue) {
 		if c.Role == role {
-			return name
+			parts = append(parts, Part{name, joinPath("catalogue", name)})
 		}
 	}
-	return ""
+	for name, c := range All(s.Components) {
+		if slices.Contains(c.Provides, role) {
+			parts = append(parts, Part{name, joinPath("component", name)})
+		}
+	}
+	return parts
+}
+
+// Has is the first part with a role; its name is empty if there is none.
+func (s *Stack) Has(role string) Part {
+	for _, p := range s.Bringing(role) {
+		return p
+	}
+	return Part{}
 }
