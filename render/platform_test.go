@@ -228,6 +228,7 @@ func TestSovereignFleet(t *testing.T) {
 	f, found := fleet.Load(t.Context(), fsys, fleet.Options{})
 	require.Empty(t, found)
 	set := mustRender(t, f, render.Inputs{FS: fsys})
+	golden(t, "sovereign.txt", dump(set))
 	everyLeafIsWritten(t, f, set)
 	require.Equal(t, "registry.example.com/mirror/example/vnode-runtime:1", at(t, must(t, set, "kubernetes/acme.main/DaemonSet.apps/vnode/vnode-runtime"), "spec.template.spec.containers[0].image"))
 }
