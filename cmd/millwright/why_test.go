@@ -115,7 +115,7 @@ var changes = map[string]change{
 	"tenant.audit.level":                                    {set: `"Request"`},
 	"tenant.audit.retention.files":                          {set: `7`},
 	"tenant.audit.retention.megabytes":                      {set: `7`},
-	"tenant.audit.sink":                                     {old: `"file"`, new: `"stdout"`},
+	"tenant.audit.sink":                                     {old: `sink: "file", retention: days: 365`, new: `sink: "stdout"`}, // which keeps nothing
 	"tenant.cluster":                                        {old: `(?s)cluster: .*`, new: "}\n"},
 	"tenant.cluster=[]":                                     {old: `(?s)cluster: .*`, new: "cluster: spare: {" + spareCluster + "}\n}\n", set: "{spare: {" + spareCluster + "}}"},
 	"tenant.cluster.*.policies":                             {old: `policies: quota: .*`, new: `policies: limits: max: cpu: "8"`},

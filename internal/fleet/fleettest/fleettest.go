@@ -125,7 +125,7 @@ func machine(b *strings.Builder, n, rack int, class string) {
 	name := MachineName(n)
 	fmt.Fprintf(b, "\nmachine: %q: fleet.#Machine & {\n", name)
 	fmt.Fprintf(b, "\tsite: \"dc1\"\n\track: \"r%04d\"\n\tunit: %d\n\tserial: \"SN%08d\"\n\tclass: %q\n", rack, n%machinesPerRack*5+1, n, class)
-	fmt.Fprintf(b, "\tbmc: {\n\t\taddress: \"redfish-virtualmedia+https://10.%d.%d.%d/redfish/v1/Systems/1\"\n\t\tcredentials: \"%s-bmc\"\n\t\tvendor: \"nvidia\"\n\t}\n", n>>16&0x3, hi, lo, name)
+	fmt.Fprintf(b, "\tbmc: {\n\t\taddress: \"redfish-virtualmedia+https://10.%d.%d.%d/redfish/v1/Systems/1\"\n\t\tcredentials: \"%s-bmc\"\n\t\tvendor: \"dell\"\n\t}\n", n>>16&0x3, hi, lo, name)
 	fmt.Fprintf(b, "\tbootMAC: \"5c:ff:%02x:%02x:%02x:00\"\n", n>>16, hi, lo)
 	b.WriteString("\tlabels: {\"example.com/row\": \"" + fmt.Sprint(rack/10) + "\", \"example.com/power\": \"a\"}\n\tnics: [\n")
 	for i := range 2 {
