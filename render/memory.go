@@ -81,7 +81,7 @@ func (r *renderer) finish(in Inputs) (state.Set, diag.List) {
 		}
 	}
 	if found = found.Sort(); found.Err() != nil && !(in.Partial && found.Incomplete()) {
-		return state.Set{}, found
+		return state.Set{}, r.fleet.Placed(r.ctx, found)
 	}
 	set, err := r.last.set.Replace(drop, add, entities(r.fleet))
 	if err != nil {

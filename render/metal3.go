@@ -168,12 +168,22 @@ func (r *renderer) refuse(objects []state.Object) {
 			continue
 		}
 		for _, field := range handsOff {
-			if _, there := o.Tree.Get(state.Path{"spec", field}); there {
+			if what, there := o.Tree.Get(state.Path{"spec", field}); there {
+				origin := writtenAt(what)
 				r.report(diag.Diagnostic{
 					Code: "MW311", Summary: fmt.Sprintf("%s must not have spec.%s: it is the provisioner's, and taking it away wipes the machine", o.ID, field),
-					Hint: "leave it out; images belong to node pools", Path: o.Entity,
+					Hint: "leave it out; images belong to node pools", Path: strings.TrimSuffix(origin.Entity+"."+origin.Field, "."),
+					Pos: r.fleet.PosOf(origin.Entity),
 				})
 			}
 		}
 	}
+}
+
+// writtenAt is where the first leaf of a tree is written.
+func writtenAt(t state.Tree) state.Origin {
+	for _, leaf := range t.Leaves() {
+		return leaf.Origin()
+	}
+	return t.Origin()
 }

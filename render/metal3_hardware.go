@@ -58,7 +58,7 @@ func (r *renderer) firmware(name string, m *fleet.Machine) {
 			at := key(baselineField(m, "firmware"), component)
 			components = append(components, node(fields{
 				"component": class.because(at, "the component", component),
-				"url":       class.of(at+".url", f.URL),
+				"url":       r.fileURL(class, at+".url", f.URL),
 			}))
 		}
 		r.hostObject(kindComponents, name, fields{"updates": list(components...)})

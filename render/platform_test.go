@@ -163,54 +163,6 @@ func TestAuditPolicyIsReadAnew(t *testing.T) {
 	require.NotEqual(t, before, digest(func(f *fleet.Fleet) { f.Tenants["acme"].Audit.Level = "Metadata" }))
 }
 
-// Nothing that is rendered for a platform with a mirror comes from elsewhere, and what the renderer
-// cannot rewrite is refused.
-func TestMirrorHoldsEverything(t *testing.T) {
-	f, in := airGapped()
-	set := mustRender(t, f, in)
-	images := 0
-	for o := range set.All() {
-		if o.ID.Target.System != state.Kubernetes {
-			continue
-		}
-		for path, leaf := range o.Tree.Leaves() {
-			text, _ := leaf.Value().(string)
-			if path[len(path)-1] == "image" && o.ID.Kind != "ConfigMap" {
-				images++
-				require.True(t, strings.HasPrefix(text, "registry.example.com/mirror/"), "%s %s: %s", o.ID, path, text)
-			}
-			for _, host := range []string{"charts.loft.sh", "images.example.com"} {
-				if i := strings.Index(text, host); i >= 0 {
-					require.True(t, strings.HasPrefix(text, "https://mirror.example.com/"), "%s %s: %s", o.ID, path, text)
-				}
-			}
-		}
-	}
-	require.Equal(t, 4, images)
-
-	for name, c := range map[string]struct {
-		values map[string]any
-		code   string
-	}{
-		"chart": {map[string]any{"experimental": map[string]any{"deploy": map[string]any{"vcluster": map[string]any{"helm": []any{
-			map[string]any{"chart": map[string]any{"name": "x", "repo": "https://charts.example.com"}},
-		}}}}}, "MW350"},
-		"init container": {map[string]any{"controlPlane": map[string]any{"statefulSet": map[string]any{"initContainers": []any{
-			map[string]any{"name": "x", "image": "docker.io/library/busybox"},
-		}}}}, "MW350"},
-		"another registry": {map[string]any{"controlPlane": map[string]any{"advanced": map[string]any{"defaultImageRegistry": "other.example.com"}}}, "MW352"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f, in := airGapped()
-			f.Tenants["acme"].Clusters["train"].Values = c.values
-			_, found := render.Render(t.Context(), f, in)
-			require.Len(t, found, 1)
-			require.Equal(t, c.code, found[0].Code)
-			require.True(t, strings.HasPrefix(found[0].Path, "tenant/acme.cluster.train.values."), found[0].Path)
-		})
-	}
-}
-
 // What only a paid edition has is refused on the free one, wherever in the values it is.
 func TestEdition(t *testing.T) {
 	f := small()
@@ -276,6 +228,7 @@ func TestSovereignFleet(t *testing.T) {
 	f, found := fleet.Load(t.Context(), fsys, fleet.Options{})
 	require.Empty(t, found)
 	set := mustRender(t, f, render.Inputs{FS: fsys})
+	golden(t, "sovereign.txt", dump(set))
 	everyLeafIsWritten(t, f, set)
 	require.Equal(t, "registry.example.com/mirror/example/vnode-runtime:1", at(t, must(t, set, "kubernetes/acme.main/DaemonSet.apps/vnode/vnode-runtime"), "spec.template.spec.containers[0].image"))
 }

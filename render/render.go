@@ -11,7 +11,8 @@
 //	nodetypes.go the node provider with a node type for each pool, and the images that these use
 //	standalone.go  the control plane cluster, where it is vCluster Standalone
 //	audit.go     what the API servers of tenant clusters log
-//	mirror.go    everything from one mirror, and the proof of it
+//	mirror.go    everything from one mirror, and the proof of it, with mirror_images.go and
+//	             mirror_fetches.go: how images are named, and what is fetched at all
 //	vcluster.go  each tenant cluster: its namespace, its instance, its vcluster.yaml, with vcluster_*.go
 //	pools.go     what a cluster's vcluster.yaml says of its pools
 //	netris.go    tenants, segments, server clusters and their members at each site's network controller,

@@ -148,7 +148,9 @@ func TestPlatformObjectsFitItsTypes(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range []string{"Team", "Project", "NodeProvider", "OSImage", "VirtualClusterInstance", "ClusterRoleTemplate", "Config"} {
+	for _, kind := range []string{
+		"Team", "Project", "NodeProvider", "OSImage", "VirtualClusterInstance", "ClusterRoleTemplate", "Config", "SSHKey", "MachineConfigTemplate", "NodeProfile",
+	} {
 		require.True(t, seen[kind], "no %s was rendered", kind)
 	}
 	require.Empty(t, decoded(t, program, documents))
@@ -160,7 +162,7 @@ func TestPlatformObjectsFitItsTypes(t *testing.T) {
 // platformFleets are the fleets whose Platform objects are held against Platform's types.
 func platformFleets() []rendered {
 	f, in := airGapped()
-	return []rendered{{small(), render.Inputs{}}, {f, in}}
+	return []rendered{{small(), render.Inputs{}}, {f, in}, {metal(), render.Inputs{}}}
 }
 
 // rendered is a fleet with what it is rendered from.

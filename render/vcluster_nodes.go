@@ -28,16 +28,16 @@ func (r *renderer) privateNodes(c cluster) state.Tree {
 	if len(p.Kubelet) > 0 {
 		part["kubelet"] = node(fields{"config": s.deep(c.at("privateNodes.kubelet"), p.Kubelet)})
 	}
-	part["joinNode"] = c.join()
+	part["joinNode"] = r.join(c)
 	return node(part)
 }
 
 // join is what happens on a machine when it joins.
-func (c cluster) join() state.Tree {
+func (r *renderer) join(c cluster) state.Tree {
 	s, j, at := c.src(), c.PrivateNodes.Join, func(field string) string { return c.at("privateNodes.join." + field) }
 	containerd := fields{"enabled": s.of(at("containerd"), j.Containerd)}
 	if j.PauseImage != "" {
-		containerd["pauseImage"] = s.of(at("pauseImage"), j.PauseImage)
+		containerd["pauseImage"] = inMirror(s, at("pauseImage"), j.PauseImage, r.mirror().Image(j.PauseImage))
 	}
 	part := fields{"containerd": node(containerd)}
 	for name, commands := range map[string][]string{

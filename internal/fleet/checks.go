@@ -103,7 +103,7 @@ func (c *checker) list(ctx context.Context) diag.List {
 			ask = append(ask, m.at)
 		}
 	}
-	at := c.locate(ctx, ask)
+	at := c.f.positions(ctx, ask)
 	var out diag.List
 	for _, f := range c.found {
 		f.Pos = c.pos(at, f.at)
@@ -113,34 +113,6 @@ func (c *checker) list(ctx context.Context) diag.List {
 		out = append(out, f.Diagnostic)
 	}
 	return out
-}
-
-// locate asks for positions; where that fails the entities' own positions have to do.
-func (c *checker) locate(ctx context.Context, ask []Query) map[Query]diag.Pos {
-	known := map[Query]diag.Pos{}
-	var todo []Query
-	for _, q := range ask {
-		if _, ok := c.f.source.homes[q.Entity]; ok && q.Path != "" {
-			todo = append(todo, q)
-		}
-	}
-	if len(todo) == 0 {
-		return known
-	}
-	answers, err := c.f.LocateAll(ctx, todo)
-	if err != nil {
-		return known
-	}
-	for i, places := range answers {
-		// A value may come of a template that many share; then the entity's own file says more.
-		own := c.f.PosOf(todo[i].Entity).File
-		for _, p := range places {
-			if _, ok := known[todo[i]]; !p.Schema && (!ok || known[todo[i]].File != own && p.Pos.File == own) {
-				known[todo[i]] = p.Pos
-			}
-		}
-	}
-	return known
 }
 
 func (c *checker) pos(known map[Query]diag.Pos, q Query) diag.Pos {

@@ -59,6 +59,9 @@ func TestCompare(t *testing.T) {
 	shows(fieldsOf(segmentChoices))
 	shows(fieldsOf(vnetChoices))
 	shows(fieldsOf(versioned))
+	for _, field := range []string{"infiniband.direct.ufm", "infiniband.direct.pkey"} {
+		require.Contains(t, all.String(), "."+field+"\n")
+	}
 }
 
 func fieldsOf[T any](table []choice[T]) []string {

@@ -8,14 +8,20 @@ func (m *Mirror) Image(ref string) string {
 	if m == nil || m.HoldsImage(ref) {
 		return ref
 	}
-	registry, repository, ok := strings.Cut(ref, "/")
+	_, repository, ok := strings.Cut(ref, "/")
 	switch {
 	case !ok:
 		repository = "library/" + ref
-	case !strings.ContainsAny(registry, ".:") && registry != "localhost":
+	case !NamesRegistry(ref):
 		repository = ref
 	}
 	return m.Registry + "/" + repository
+}
+
+// NamesRegistry reports whether an image's reference begins with the name of a registry's host.
+func NamesRegistry(ref string) bool {
+	host, _, ok := strings.Cut(ref, "/")
+	return ok && (strings.ContainsAny(host, ".:") || host == "localhost")
 }
 
 // Chart is a chart repository's address in the mirror: an OCI registry's name is replaced as that of

@@ -255,15 +255,11 @@ func images(ch plan.Change, m *fleet.Mirror) []Image {
 	}
 	var out []Image
 	for path, leaf := range ch.Want.Tree.Leaves() {
-		text, ok := leaf.Value().(string)
-		if !ok || text == "" {
-			continue
-		}
-		kind, ok := render.Fetches(path)
+		kind, from, ok := render.Fetches(*ch.Want, path, leaf)
 		if !ok {
 			continue
 		}
-		i := Image{ch.ID.String(), text, string(kind), m != nil && kind.In(m, text)}
+		i := Image{ch.ID.String(), from, string(kind), m != nil && kind.In(m, from)}
 		if !slices.Contains(out, i) {
 			out = append(out, i)
 		}
