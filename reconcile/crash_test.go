@@ -18,6 +18,25 @@ func (x *run) live() {
 	}
 }
 
+// dieAt kills the process the n-th time that it comes to a point. What is left is 0 once it was killed.
+func (x *run) dieAt(point Point, n int) (left *int) {
+	left = &n
+	p := x.process
+	x.r.Crash = func(at Point) {
+		x.world.mu.Lock()
+		killed := p.dead
+		if at == point && !killed {
+			*left--
+			killed = *left == 0
+		}
+		x.world.mu.Unlock()
+		if killed {
+			p.die()
+		}
+	}
+	return left
+}
+
 // Killed at each moment that hurts most, the n-th time that it comes, the next process goes on: all
 // converges, nothing that we made is held, and nothing disruptive happens twice.
 func TestKilledAtEachPoint(t *testing.T) {
@@ -25,21 +44,9 @@ func TestKilledAtEachPoint(t *testing.T) {
 		t.Run(string(point), func(t *testing.T) {
 			for n := 1; ; n++ {
 				x := newRun(t, uint64(n))
-				left, p := n, x.process
-				x.r.Crash = func(at Point) {
-					x.world.mu.Lock()
-					killed := p.dead
-					if at == point && !killed {
-						left--
-						killed = left == 0
-					}
-					x.world.mu.Unlock()
-					if killed {
-						p.die()
-					}
-				}
+				left := x.dieAt(point, n)
 				x.live()
-				if left > 0 {
+				if *left > 0 {
 					require.Greater(t, n, 10, "too little happens here to prove anything")
 					return
 				}

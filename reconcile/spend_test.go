@@ -42,23 +42,11 @@ func TestAnApprovalIsUsedOnceByAllProcesses(t *testing.T) {
 				gpus := machines[2:5]
 				x.settle(desired("c1", gpus, allocation{"acme": {"gpu-1", "gpu-2"}, "globex": {"gpu-3"}}))
 				one := oneChange(x)
-				left, p := n, x.process
-				x.r.Crash = func(at Point) {
-					x.world.mu.Lock()
-					killed := p.dead
-					if at == point && !killed {
-						left--
-						killed = left == 0
-					}
-					x.world.mu.Unlock()
-					if killed {
-						p.die()
-					}
-				}
+				left := x.dieAt(point, n)
 				for range 20 {
 					x.pass(asking(desired("c2", gpus, allocation{"acme": {"gpu-1"}, "globex": {"gpu-3"}}), one))
 				}
-				if left > 0 {
+				if *left > 0 {
 					require.Greater(t, n, 3, "too little happens here to prove anything")
 					return
 				}

@@ -1,8 +1,6 @@
 package fleet
 
-import (
-	"sync"
-)
+import "sync"
 
 // cache remembers results by the digest of all they depend on. In memory it holds what the last few
 // loads used, on disk the same and what other processes used lately. Losing it costs time alone.
@@ -15,7 +13,7 @@ type cache struct {
 	items map[digest]*item
 	fresh int // items that are not on disk yet
 	heads []packedHead
-	read  bool // heads are others than those on disk
+	moved bool // heads are others than those on disk
 }
 
 type item struct {
@@ -76,7 +74,7 @@ func (c *cache) know(heads map[string]parsed) {
 		all = append(all, packedHead{Name: name, ID: h.id, Package: h.pkg, Size: h.size, Sum: h.sum, Imports: h.imports})
 	}
 	if fresh*100 > len(heads) {
-		c.heads, c.read = all, true
+		c.heads, c.moved = all, true
 	}
 }
 
@@ -123,7 +121,7 @@ func (c *cache) close() {
 	<-c.opened
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.fresh > 0 || c.read {
+	if c.fresh > 0 || c.moved {
 		c.write()
 	}
 }
@@ -131,7 +129,7 @@ func (c *cache) close() {
 // write brings the disk up to date. A cache that cannot be written is a slow start, no failure.
 func (c *cache) write() {
 	if c.disk.dir != "" {
-		c.disk.write(c.items, c.heads, c.read)
+		c.disk.write(c.items, c.heads, c.moved)
 	}
-	c.fresh, c.read = 0, false
+	c.fresh, c.moved = 0, false
 }

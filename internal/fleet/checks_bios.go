@@ -66,6 +66,7 @@ func (c *checker) attributes() {
 	}
 }
 
+// calls warns of an attribute that only other vendors are known to have.
 func (c *checker) calls(vendor, attribute string, at Query, related ...mention) {
 	if has := biosOf(attribute); len(has) > 0 && !slices.Contains(has, vendor) {
 		c.warn("MW265", at, fmt.Sprintf("BIOS attribute %s is called so by %s, and not as far as is known by %s", attribute, strings.Join(has, " and "), vendor),
