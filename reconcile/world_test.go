@@ -82,8 +82,10 @@ func (w *world) breaks(format string, args ...any) {
 	w.broken = append(w.broken, fmt.Sprintf(format, args...))
 }
 
-// tail is the end of what happened, for a failing test to show.
+// tail is the end of what happened, for a failing test to show, also while things go on.
 func (w *world) tail() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return strings.Join(w.history[max(0, len(w.history)-80):], "\n")
 }
 
