@@ -54,6 +54,14 @@ func (w *telling) begun(t state.Target) []string {
 	return w.kinds[t]
 }
 
+// hint tells the watch of a target that something changed there.
+func (w *telling) hint(t state.Target) {
+	w.mu.Lock()
+	emit := w.emit[t]
+	w.mu.Unlock()
+	emit()
+}
+
 // One watch a target, for as long as the same kinds are to be watched; one that broke is begun anew; all
 // end with Close, which the goroutine count of this package's tests shows.
 func TestOneWatchATarget(t *testing.T) {
@@ -100,7 +108,7 @@ func TestAHintBringsTheNextPass(t *testing.T) {
 	x.put(hostID("gpu-1"), m{"spec": m{"automatedCleaningMode": "disabled"}})
 	x.world.mu.Unlock()
 	for range 1000 {
-		w.emit[state.ControlPlane]()
+		w.hint(state.ControlPlane)
 	}
 	require.Eventually(t, func() bool { return mode() == "metadata" }, time.Minute, time.Millisecond)
 	require.NoError(t, a.stop())

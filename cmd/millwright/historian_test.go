@@ -82,6 +82,8 @@ func TestHistorian(t *testing.T) {
 	require.Equal(t, "serial", newest.Fields[0].Path)
 
 	before := len(past().Events)
+	stop()
+	all.Wait()
 	h.store = &web.Store{} // another process
 	h.worker.Path = filepath.Join(dir, "no such program")
 	require.NoError(t, h.read(t.Context(), second), "what was found is kept, so that nothing is compiled")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -304,8 +305,7 @@ func TestLargeNumbersSurvive(t *testing.T) {
 	var put string
 	c := fake(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut {
-			text := make([]byte, r.ContentLength)
-			_, _ = r.Body.Read(text)
+			text, _ := io.ReadAll(r.Body)
 			put = string(text)
 		}
 		data := "[]"
