@@ -113,7 +113,7 @@ func TestMirrorRefusesTheRest(t *testing.T) {
 		code  string // "" if it may stand
 	}{
 		"chart":                  {"experimental.deploy.vcluster.helm", []any{map[string]any{"chart": map[string]any{"name": "x", "repo": "https://charts.example.com"}}}, "MW350"},
-		"init container":         {"controlPlane.statefulSet.initContainers", []any{map[string]any{"name": "x", "image": "docker.io/library/busybox"}}, "MW350"},
+		"init container":         {"sync.toHost.pods.rewriteHosts.initContainer.image", elsewhere, "MW350"},
 		"another registry":       {"controlPlane.advanced.defaultImageRegistry", "other.example.com", "MW352"},
 		"vCluster's registry":    {"controlPlane.statefulSet.image.registry", "evil.example.org", "MW350"},
 		"Kubernetes's image":     {"controlPlane.distro.k8s.image", elsewhere, "MW350"},

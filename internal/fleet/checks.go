@@ -45,6 +45,7 @@ func check(ctx context.Context, f *Fleet, fsys fs.FS, known *register) diag.List
 	}
 	c.machines()
 	c.uniqueness()
+	c.amongBMCs()
 	c.stacks()
 	c.allocation()
 	c.pools()

@@ -142,6 +142,10 @@ func (c clusterCheck) idle() {
 	}
 	outside := cp.Store.Type == StoreExternalEtcd || cp.Store.Type == StoreDatabase
 	useless(cp.Volume != nil && outside, "its store is not kept by the control plane", "leave it out", "controlPlane", "volume")
+	if a := c.of.Audit; a != nil && a.Sink == SinkFile && cp.Store.Type != StoreSQLite && cp.Store.Type != StoreEmbeddedEtcd {
+		c.report("MW225", c.at("controlPlane", "store"), fmt.Sprintf("audit.sink \"file\" of tenant %s keeps nothing for %s: without a store of its own the control plane has no volume, and the log goes with each restart", c.tenant, c),
+			`write sink: "stdout" or "webhook" in the tenant's audit, or keep the cluster in embedded etcd`, mention{Query{address("tenant", c.tenant), "audit.sink"}, "the log is to be kept in files"})
+	}
 	useless(cp.Store.Etcd != nil && cp.Store.Type != StoreExternalEtcd, "its store is "+cp.Store.Type, `write type: "external-etcd", or leave it out`, "controlPlane", "store", "etcd")
 	useless(cp.Store.Connector != "" && cp.Store.Type != StoreDatabase, "its store is "+cp.Store.Type, `write type: "database", or leave it out`, "controlPlane", "store", "connector")
 	useless(cp.KubeVip != nil && cp.Endpoint == "", "there is no endpoint whose address it could answer on", "write controlPlane: endpoint", "controlPlane", "kubeVip")

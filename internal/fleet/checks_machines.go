@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,9 @@ func (c *checker) machines() {
 		}
 		before := len(c.found)
 		e := address("machine", n)
+		if uuid.MatchString(n) {
+			c.report("MW111", Query{e, ""}, fmt.Sprintf("machine %s has a UUID for a name, which Metal3 refuses", n), "name it by where it stands, or by its serial number")
+		}
 		mustExist(c, c.f.Sites, "site", m.Site, Query{e, "site"})
 		mustExist(c, c.f.Classes, "class", m.Class, Query{e, "class"})
 		c.controller(n, m)
@@ -45,6 +49,10 @@ func (c *checker) machines() {
 	}
 	c.leases(leased)
 }
+
+// uuid is what Metal3 takes for the identity of a host in Ironic and not for its name (webhook of
+// metal3-io/baremetal-operator).
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // controller: a BMC that is named by an address has it in its site's management network.
 func (c *checker) controller(name string, m *Machine) {

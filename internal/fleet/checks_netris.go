@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -13,6 +14,9 @@ func (c *checker) siteReferences(name string, s *Segment) {
 		return
 	}
 	e := address("segment", name)
+	if p, err := netip.ParsePrefix(s.NorthSouth.Subnet); err == nil && !p.Addr().Is4() {
+		c.report("MW204", Query{e, "northSouth.subnet"}, fmt.Sprintf("the subnet %s is not of IPv4", p), "the network that machines are installed in is IPv4 with Netris's DHCP; a vnet of the segment may be IPv6")
+	}
 	if s.EastWest != nil && s.EastWest.Fabric != "" {
 		c.ofSite(site.Name, "fabric", keys(site.Network.Fabric), s.EastWest.Fabric, Query{e, "eastWest.fabric"})
 		if p := site.Network.Fabric[s.EastWest.Fabric]; p != nil && !p.RoCE {
@@ -38,15 +42,61 @@ func (c *checker) ofSite(site, kind string, known []string, name string, at Quer
 	c.report("MW201", at, fmt.Sprintf("site %s has no network.%s %q", site, kind, name), hint)
 }
 
+// controllerOf is what tells the Netris controllers of sites apart; one may have several sites.
+func (f *Fleet) controllerOf(site string) string {
+	if s := f.Sites[site]; s != nil {
+		return strings.ToLower(s.Netris.URL)
+	}
+	return site
+}
+
+// controllers: a tenant is made once in a controller, and a site is entered once.
+func (c *checker) controllers() {
+	type made struct {
+		site string
+		at   Query
+	}
+	sites, tenants := map[string]string{}, map[string]made{}
+	for n, s := range All(c.f.Sites) {
+		key := c.f.controllerOf(n) + " " + s.Netris.Site
+		if first, taken := sites[key]; taken {
+			c.report("MW249", Query{address("site", n), "netris.site"}, fmt.Sprintf("site %s is %s in Netris, as site %s is", n, s.Netris.Site, first), "each would give out the other's VLANs: write one site",
+				mention{Query{address("site", first), "netris.site"}, "the same site"})
+			continue
+		}
+		sites[key] = n
+	}
+	for tn, t := range All(c.f.Tenants) {
+		for cn, k := range All(t.Clusters) {
+			s := c.f.Segments[k.Segment]
+			if s == nil {
+				continue
+			}
+			at := Query{address("tenant", tn), joinPath("cluster", cn, "segment")}
+			key := c.f.controllerOf(s.Site) + " " + tn
+			switch first, taken := tenants[key]; {
+			case !taken:
+				tenants[key] = made{s.Site, at}
+			case first.site != s.Site:
+				c.report("MW249", at, fmt.Sprintf("tenant %s is in the sites %s and %s of one Netris controller", tn, first.site, s.Site),
+					"Millwright makes a tenant once for each site, and this controller would have it twice: give the sites a controller each, or the clusters one site", mention{first.at, "in the other site"})
+			}
+		}
+	}
+}
+
 // netrisNames: what Netris keeps by name stays distinct there. A server cluster's networks are called
 // by its own name and a postfix; how the two are joined is not documented, so a dash is assumed.
 func (c *checker) netrisNames() {
 	seen := given{}
 	twice := func(site, kind, name string, at Query) {
-		key := site + " " + kind + " " + name
+		key := c.f.controllerOf(site) + " " + kind + " " + name
 		if first, taken := seen[key]; taken {
-			if strings.HasPrefix(at.Entity, "tenant/") {
+			switch {
+			case strings.HasPrefix(at.Entity, "tenant/"):
 				return // two clusters of one name are reported as such
+			case kind != "subnet" && strings.HasPrefix(at.Entity, "site/") && strings.HasPrefix(first.Entity, "site/") && first.Entity != at.Entity:
+				return // sites name VPCs and profiles that are there, and several may have one
 			}
 			c.report("MW249", at, fmt.Sprintf("its %s is called %s in Netris, as that of %s", kind, name, first.Entity), "rename one", mention{first, "the same name"})
 			return

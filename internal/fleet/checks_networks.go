@@ -85,6 +85,7 @@ func (c *checker) networks() {
 	}
 	c.apartFrom("tenant API servers run in the control plane cluster and reach both", shared, c.nodeNetworks())
 	c.clusterNetworks(shared)
+	c.endpoints()
 }
 
 // apartFrom reports networks that overlap fixed ones, or each other.

@@ -44,8 +44,8 @@ func (c *checker) vnets() {
 		if site == nil {
 			continue
 		}
-		c.number(p, "vlan", "VLAN", p.VLAN, site.Network.VLANs, vlans)
-		c.number(p, "vxlan", "VXLAN", p.VXLAN, site.Network.VXLANs, vxlans)
+		c.number(p, "vlan", "VLAN", "site "+p.site, p.VLAN, site.Network.VLANs, vlans)
+		c.number(p, "vxlan", "VXLAN", "the fabric of "+c.f.controllerOf(p.site), p.VXLAN, site.Network.VXLANs, vxlans)
 		if p.Type == VNetL3 && (p.VLAN != 0 || p.Gateway != nil) {
 			c.report("MW241", p.at("type"), "an L3 network has neither a VLAN nor a gateway", `leave out vlan and gateway, or make it type: "l2"`)
 		}
@@ -56,10 +56,11 @@ func (c *checker) vnets() {
 		}
 	}
 	c.netrisNames()
+	c.controllers()
 }
 
-// number: a number given by hand is in the site's range, and no other network has it.
-func (c *checker) number(p placed, field, what string, n VLAN, in Range, seen given) {
+// number: a number given by hand is in the site's range, and no other network within the same bounds has it.
+func (c *checker) number(p placed, field, what, within string, n VLAN, in Range, seen given) {
 	if n == 0 {
 		return
 	}
@@ -68,9 +69,9 @@ func (c *checker) number(p placed, field, what string, n VLAN, in Range, seen gi
 		c.report("MW240", at, fmt.Sprintf("%s %d is not within %d to %d", what, n, in.First, in.Last), `choose one of the site's range, or "auto"`,
 			mention{Query{address("site", p.site), "network." + field + "s"}, "the range"})
 	}
-	key := fmt.Sprintf("%s %d", p.site, n)
+	key := fmt.Sprintf("%s %d", within, n)
 	if first, taken := seen[key]; taken {
-		c.report("MW240", at, fmt.Sprintf("%s %d is given twice in site %s", what, n, p.site), `choose another one, or "auto"`, mention{first, "given here too"})
+		c.report("MW240", at, fmt.Sprintf("%s %d is given twice in %s", what, n, within), `choose another one, or "auto"`, mention{first, "given here too"})
 		return
 	}
 	seen[key] = at

@@ -51,6 +51,7 @@ const remembered = "keep it; what Millwright made bears this name, and nothing w
 var platformChoices = []choice[*Platform]{
 	{"fleet", func(p *Platform) any { return p.Fleet }, remembered},
 	{"cluster", func(p *Platform) any { return p.Cluster }, remembered},
+	{"clusterRef", func(p *Platform) any { return p.ClusterRef }, "keep it; a cluster that Platform knows by another name is made anew, without its data"},
 	{"metal3.namespace", func(p *Platform) any { return p.Metal3.Namespace }, "keep it; a host that moves is deprovisioned"},
 	{"metal3.nodeProvider", func(p *Platform) any { return p.Metal3.NodeProvider }, "keep it; a pool's provider cannot be changed"},
 }
