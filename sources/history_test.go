@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -396,4 +397,12 @@ func TestHandsInADirectory(t *testing.T) {
 	require.Contains(t, people, "carol@example.com")
 	require.NotContains(t, people, "olga@example.com")
 	require.Contains(t, hands("", "parts/db/"), "ada@example.com", "who began it, too")
+
+	h, err := HistoryOf(filepath.Join(s.dir, "fleet"), base, keys)
+	require.NoError(t, err)
+	fsys, err := h.Files()
+	require.NoError(t, err)
+	text, err := fs.ReadFile(fsys, "parts/db/db.yaml")
+	require.NoError(t, err)
+	require.Equal(t, "db/db.yaml", string(text), "as the commit has it, whatever came later")
 }
