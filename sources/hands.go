@@ -7,13 +7,15 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
 // Hands are who wrote, committed or is proven to have signed the commits that changed any of some files, or removed
 // one of CUE beside or above them, since a commit and all before it: the addresses of authors and committers, and
 // the principals of signers. Without files, that changed anything; since a commit that the history does not have,
-// or "": since its beginning. Files are named from the fleet's root.
+// or "": since its beginning. Files are named from the fleet's root; a name that ends in a slash is a directory, and
+// stands for every file that is or was below it.
 //
 // A signature counts here whatever time its commit claims, which who signed it chose. Of what nobody signed, who
 // signed a merge that brought it answers for it: what it says of its author proves nothing.
@@ -147,8 +149,11 @@ func (h *History) touching(c *object.Commit, file string) (bool, error) {
 func (h *History) above(files []string) []string {
 	var all []string
 	for _, file := range files {
+		if strings.HasSuffix(file, "/") {
+			continue // no CUE beside a directory says anything of what is below it
+		}
 		for dir := path.Dir(path.Join(h.below, file)); ; dir = path.Dir(dir) {
-			if name := strings.TrimPrefix(dir+"/", "./"); !slices.Contains(all, name) {
+			if name := asDirectory(dir); !slices.Contains(all, name) {
 				all = append(all, name)
 			}
 			if dir == path.Clean(h.below) || dir == "." {
@@ -159,12 +164,24 @@ func (h *History) above(files []string) []string {
 	return all
 }
 
+// asDirectory is a path as [History.content] takes that of a directory.
+func asDirectory(dir string) string { return strings.TrimPrefix(dir+"/", "./") }
+
 // part says which part a commit had in what files are, those among them that it removed from directories: whether it
 // touched any, or, a merge, took one so as its first parent did not have it.
 func (h *History) part(c *object.Commit, files, dirs []string) (touched, took bool, err error) {
 	var all []string
 	for _, file := range files {
-		all = append(all, path.Join(h.below, file))
+		at := path.Join(h.below, file)
+		if !strings.HasSuffix(file, "/") {
+			all = append(all, at)
+			continue
+		}
+		differing, err := h.differing(c, asDirectory(at))
+		if err != nil {
+			return false, false, err
+		}
+		all = append(all, differing...)
 	}
 	for _, dir := range dirs {
 		gone, err := h.removed(c, dir)
@@ -184,6 +201,93 @@ func (h *History) part(c *object.Commit, files, dirs []string) (touched, took bo
 		}
 	}
 	return false, took, nil
+}
+
+// differing are the files below a directory that are not the same in a commit as in one of its parents, or that it
+// begins with.
+func (h *History) differing(c *object.Commit, dir string) ([]string, error) {
+	is, err := h.content(c.Hash, dir)
+	if err != nil {
+		return nil, err
+	}
+	before := make([]plumbing.Hash, max(1, len(c.ParentHashes))) // zero is nothing, as before the first commit
+	for i, parent := range c.ParentHashes {
+		if before[i], err = h.content(parent, dir); err != nil {
+			return nil, err
+		}
+	}
+	d := difference{History: h, files: map[string]bool{}}
+	for _, was := range before {
+		if err := d.between(is, was, dir); err != nil {
+			return nil, err
+		}
+	}
+	return slices.Sorted(maps.Keys(d.files)), nil
+}
+
+// maxDirectories is how many directories one commit may change of those that are asked about: a tree that holds itself
+// many times over would have no end.
+const maxDirectories = 10_000
+
+// difference are the paths at which trees do not have the same.
+type difference struct {
+	*History
+	files       map[string]bool
+	directories int
+}
+
+// between compares two trees, either of which may be none.
+func (d *difference) between(is, was plumbing.Hash, dir string) error {
+	if is == was {
+		return nil
+	}
+	if d.directories++; d.directories > maxDirectories {
+		return fail(ErrTooLarge, "a commit changes more than %d directories", maxDirectories)
+	}
+	now, err := d.entries(is)
+	if err != nil {
+		return err
+	}
+	old, err := d.entries(was)
+	if err != nil {
+		return err
+	}
+	both := maps.Clone(old)
+	maps.Copy(both, now)
+	for name := range both {
+		x, y := now[name], old[name] // one that is not there is no directory, and has no hash
+		if x != y && (x.Mode != filemode.Dir || y.Mode != filemode.Dir) {
+			d.files[dir+name] = true
+		}
+		if err := d.between(subtree(x), subtree(y), dir+name+"/"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// subtree is the hash of an entry that is a directory, else zero.
+func subtree(e object.TreeEntry) plumbing.Hash {
+	if e.Mode != filemode.Dir {
+		return plumbing.ZeroHash
+	}
+	return e.Hash
+}
+
+// entries are those of a tree by name, of none there are none.
+func (h *History) entries(tree plumbing.Hash) (map[string]object.TreeEntry, error) {
+	if tree.IsZero() {
+		return map[string]object.TreeEntry{}, nil
+	}
+	t := new(object.Tree)
+	if err := h.verify.objects.decode(plumbing.TreeObject, tree, maxTreeObject, t); err != nil {
+		return nil, err
+	}
+	all := make(map[string]object.TreeEntry, len(t.Entries))
+	for _, e := range t.Entries {
+		all[e.Name] = e
+	}
+	return all, nil
 }
 
 // removed are the files of CUE in a directory that a parent of a commit has and the commit has not.

@@ -2,6 +2,7 @@ package sources
 
 import (
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 	"sync"
@@ -100,6 +101,18 @@ func HistoryOf(dir, rev string, s Signatures) (*History, error) {
 func newHistory(head plumbing.Hash, below string, v *verifier, known *bringings) *History {
 	return &History{head: head, below: below, verify: v, known: known,
 		commits: map[plumbing.Hash]*object.Commit{}, places: map[treePlace]plumbing.Hash{}, touched: map[commitPlace]bool{}, cue: map[plumbing.Hash][]string{}, hands: map[string]handsOrError{}}
+}
+
+// Files are those of the commit, below the fleet's directory.
+func (h *History) Files() (fs.FS, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c, err := h.commit(h.head)
+	if err != nil {
+		return nil, err
+	}
+	s, err := snapshotOf(h.verify.objects, c, h.below, DefaultMaxFile, false)
+	return s.FS, err
 }
 
 // Verifies reports whether there are keys to verify signatures with.

@@ -1,7 +1,9 @@
 package sources
 
 import (
+	"io/fs"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -332,4 +334,75 @@ func TestHandsOfWhoRemovesAFile(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, len(people) > 0, file)
 	}
+}
+
+// A directory stands for every file below it, of any kind: who changed, added or removed one had a hand, and who merged
+// what others answer for had none.
+func TestHandsInADirectory(t *testing.T) {
+	s := newSigning(t, "eve", "carol", "olga")
+	for _, file := range []string{"db/kustomization.yaml", "db/db.yaml", "db/more/motd.txt", "db2/db.yaml", "db.yaml", "top.yaml"} {
+		s.write("fleet/parts/"+file, file)
+	}
+	base := s.commit("all of it")
+	keys := Signatures{AllowedSigners: s.allowed(s.line("eve", ""), s.line("carol", ""), s.line("olga", ""))}
+	hands := func(since string, files ...string) []string {
+		h, err := HistoryOf(filepath.Join(s.dir, "fleet"), "HEAD", keys)
+		require.NoError(t, err)
+		people, err := h.Hands(since, files)
+		require.NoError(t, err)
+		return people
+	}
+	for name, c := range map[string]struct {
+		change func()
+		had    bool
+	}{
+		"changed":            {func() { s.write("fleet/parts/db/db.yaml", "other") }, true},
+		"changed far below":  {func() { s.write("fleet/parts/db/more/motd.txt", "other") }, true},
+		"added":              {func() { s.write("fleet/parts/db/new.json", "new") }, true},
+		"added far below":    {func() { s.write("fleet/parts/db/so/far/new.json", "new") }, true},
+		"removed":            {func() { s.git("rm", "-q", "fleet/parts/db/db.yaml") }, true},
+		"removed far below":  {func() { s.git("rm", "-qr", "fleet/parts/db/more") }, true},
+		"moved away":         {func() { s.git("mv", "fleet/parts/db", "fleet/parts/elsewhere") }, true},
+		"beside it":          {func() { s.write("fleet/parts/db2/db.yaml", "other") }, false},
+		"a file of its name": {func() { s.write("fleet/parts/db.yaml", "other") }, false},
+		"above it":           {func() { s.write("fleet/parts/top.yaml", "other") }, false},
+		"removed above it":   {func() { s.git("rm", "-q", "fleet/parts/top.yaml") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.git("switch", "-qC", "main", base)
+			s.git("switch", "-qC", "request", base)
+			c.change()
+			s.git("add", "-A")
+			s.git("eve", "-m", name)
+			require.Equal(t, c.had, slices.Contains(hands(base, "parts/db/"), "eve@example.com"))
+			s.git("switch", "-q", "main")
+			s.put("other", name)
+			s.git("merge", "-q", "--no-ff", "-m", "merge", "request")
+			require.Equal(t, c.had, slices.Contains(hands(base, "parts/db/"), "eve@example.com"))
+		})
+	}
+
+	s.git("switch", "-qC", "main", base)
+	s.git("switch", "-qC", "one", base)
+	s.by("eve", "fleet/parts/db/db.yaml", "one")
+	s.git("switch", "-qC", "other", base)
+	s.by("carol", "fleet/parts/db/more/motd.txt", "other")
+	s.git("switch", "-q", "main")
+	for _, branch := range []string{"one", "other"} {
+		s.git("merge", "-q", "--no-ff", "--no-commit", branch)
+		s.git("olga", "-m", "merge")
+	}
+	people := hands(base, "parts/db/")
+	require.Contains(t, people, "eve@example.com")
+	require.Contains(t, people, "carol@example.com")
+	require.NotContains(t, people, "olga@example.com")
+	require.Contains(t, hands("", "parts/db/"), "ada@example.com", "who began it, too")
+
+	h, err := HistoryOf(filepath.Join(s.dir, "fleet"), base, keys)
+	require.NoError(t, err)
+	fsys, err := h.Files()
+	require.NoError(t, err)
+	text, err := fs.ReadFile(fsys, "parts/db/db.yaml")
+	require.NoError(t, err)
+	require.Equal(t, "db/db.yaml", string(text), "as the commit has it, whatever came later")
 }

@@ -32,7 +32,7 @@ func approvers(f *fleet.Fleet, verified bool, h *sources.History, err error) gua
 		a.Of[name] = approver(h, err, f.PosOf("approval/"+name).File)
 	}
 	if err == nil {
-		a.Brought = h.Hands
+		a.Brought = (&hands{history: h, fleet: f, roots: map[string][]string{}}).in
 	} else {
 		a.Brought = func(string, []string) ([]string, error) { return nil, err }
 	}

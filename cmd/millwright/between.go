@@ -84,6 +84,12 @@ func (g *globals) compare(ctx context.Context, b between) (blast.Comparison, err
 	if err != nil && !isNew {
 		return none, err
 	}
+	tip := base
+	if fork.Moved() {
+		if tip, err = checkout.At(fork.Base); err != nil && !errors.Is(err, sources.ErrPathNotFound) {
+			return none, err
+		}
+	}
 	was, is, why, err := c.sides(ctx, base, head)
 	if err := ctx.Err(); err != nil {
 		return none, err
@@ -116,14 +122,40 @@ func (g *globals) compare(ctx context.Context, b between) (blast.Comparison, err
 		result.Changes = append(result.Changes, p.Changes...)
 		result.Incomplete = append(result.Incomplete, missing(was, is)...)
 		result.Approvals.Given = given
+		inForce, own := was.fleet.Rules(), is.fleet.Rules()
+		if fork.Moved() && (base.FS != nil || tip.FS != nil) {
+			var untold error
+			if inForce, own, untold = c.rulesOf(ctx, tip, inForce, own); untold != nil {
+				result.Incomplete = append(result.Incomplete, fmt.Sprintf("%s has gone on to %s, whose rules cannot be told, so that those before them judged: %v", b.base, fork.Base, untold))
+			}
+		}
 		v := policy.ViewOf(result, was.fleet, is.fleet, in.Now)
-		if result.Policy, err = policy.Judge(ctx, result, v, was.fleet.Rules(), is.fleet.Rules()); err != nil {
+		if result.Policy, err = policy.Judge(ctx, result, v, inForce, own); err != nil {
 			return none, err
 		}
 	}
-	result.Approvals, err = approvals(b, fork.Commit, base, head)
+	if err := ctx.Err(); err != nil {
+		return none, err // what was found is only that
+	}
+	result.Approvals, err = approvals(b, fork, base, head, tip)
 	result.Approvals.Given = given
 	return result, err
+}
+
+// rulesOf are the rules that are in force at the tip of a base which has gone on since the head left it, and the
+// head's: of one that has written none of its own, a merge has those of the tip, so that the older ones say nothing.
+func (c *compiler) rulesOf(ctx context.Context, tip sources.Snapshot, left, own *fleet.Rules) (inForce, head *fleet.Rules, err error) {
+	if tip.FS == nil {
+		return left, own, errors.New("there is no fleet any more where it was")
+	}
+	inForce, found := c.Rules(ctx, tip.FS)
+	if err := found.Err(); err != nil {
+		return left, own, err
+	}
+	if own.Same(left) {
+		own = inForce
+	}
+	return inForce, own, nil
 }
 
 // headOf is a revision, or the directory as it lies there.

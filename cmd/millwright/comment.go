@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,8 @@ the one that made the plan, which runs what anybody may have written.
 With --plan, the JSON of plan --base, it makes one comment of the request, or edits the one that it made
 before, and sets the status millwright/plan of the commit. The text is written anew from the JSON, so that
 nothing in it becomes markup; it is a claim of the job that made it all the same. A plan of another commit
-than the request is at now is refused, and one whose base has gone on is called stale.
+than the request is at now is refused, and one whose base has gone on is called stale; the status of one whose
+base has gone on since it was made is pending, since rules that are in force by now have not judged it.
 
 With --report, the JSON of an agent, it sets the statuses millwright/applied, millwright/drifted and
 millwright/held of the commit that is in force, and of a newer one that was refused that it was, and why.
@@ -140,41 +142,48 @@ func (c comment) tellPlan(ctx context.Context, g *globals, service forge.Forge) 
 	if c.commit != "" && c.commit != head {
 		return fmt.Errorf("%s is the plan of %s, and not of %s", c.plan, head, c.commit)
 	}
+	outrun := false
 	if c.request != 0 {
-		if err := c.tellRequest(ctx, service, comparison); err != nil {
+		if outrun, err = c.tellRequest(ctx, service, comparison); err != nil {
 			return err
 		}
 		g.say("commented on request %d", c.request)
 	}
 	s := forge.Status{Name: "millwright/plan", State: forge.Success, Description: view.ComparisonSummary(comparison), URL: c.url}
-	if !comparison.Complete() || comparison.Policy.Blocked() {
+	switch {
+	case !comparison.Complete() || comparison.Policy.Blocked():
 		s.State = forge.Failure
+	case outrun:
+		s.State, s.Description = forge.Pending, "the base has gone on since this was planned, and its rules with it: plan anew"
 	}
 	return c.set(ctx, g, service, head, s)
 }
 
-// tellRequest comments on a request, if the plan is of what it is now.
-func (c comment) tellRequest(ctx context.Context, service forge.Forge, comparison blast.Comparison) error {
+// tellRequest comments on a request, if the plan is of what it is now. Outrun: its base has gone on since it was planned,
+// so that the rules which are in force by now have not judged it.
+func (c comment) tellRequest(ctx context.Context, service forge.Forge, comparison blast.Comparison) (outrun bool, err error) {
 	r, err := service.Request(ctx, c.request)
 	switch {
 	case err != nil:
-		return fmt.Errorf("read request %d: %w", c.request, err)
+		return false, fmt.Errorf("read request %d: %w", c.request, err)
 	case !r.Open:
-		return fmt.Errorf("request %d is not open", c.request)
+		return false, fmt.Errorf("request %d is not open", c.request)
 	case r.Head != comparison.Head.Commit:
-		return fmt.Errorf("the plan is of %s, and request %d is at %s: its own plan is made by a later job", comparison.Head.Commit, c.request, r.Head)
+		return false, fmt.Errorf("the plan is of %s, and request %d is at %s: its own plan is made by a later job", comparison.Head.Commit, c.request, r.Head)
 	}
-	if fullCommit.MatchString(r.Tip) && r.Tip != comparison.Base.Commit {
+	known := fullCommit.MatchString(r.Tip)
+	outrun = known && r.Tip != cmp.Or(comparison.Base.Tip, comparison.Base.Commit)
+	if known && r.Tip != comparison.Base.Commit {
 		comparison.Base.Moved, comparison.Base.Tip = true, r.Tip
 	}
 	var body bytes.Buffer
 	if err := view.ComparisonMarkdown(&body, comparison); err != nil {
-		return err
+		return false, err
 	}
 	if err := service.Comment(ctx, c.request, view.CommentMarker, body.String()); err != nil {
-		return fmt.Errorf("comment on request %d: %w", c.request, err)
+		return false, fmt.Errorf("comment on request %d: %w", c.request, err)
 	}
-	return nil
+	return outrun, nil
 }
 
 func (c comment) set(ctx context.Context, g *globals, service forge.Forge, commit string, s forge.Status) error {

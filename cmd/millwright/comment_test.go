@@ -107,6 +107,37 @@ func TestCommentOnARequest(t *testing.T) {
 	}
 }
 
+// Rules that its base got after a plan was made have not judged it, so that it is no success until it is made again; one
+// of a branch that its base has left behind, which the base's own rules judged, is.
+func TestCommentOnAPlanThatTheBaseOutran(t *testing.T) {
+	for _, service := range []string{"github", "gitlab"} {
+		t.Run(service, func(t *testing.T) {
+			f := told(t, service)
+			planned, request := f.Tip, strconv.Itoa(f.Number)
+			behind := func(c *blast.Comparison) {
+				c.Base = blast.Revision{Name: "origin/main", Commit: strings.Repeat("0a1b2c3d", 5), Moved: true, Tip: planned}
+			}
+			code, out := millwright(t, "comment", "--request", request, "--plan", planFile(t, f, behind))
+			require.Equal(t, exitOK, code, out)
+			require.Contains(t, f.Comments()[0].Body, "> **Stale:**")
+			require.Equal(t, "success", f.Statuses()[0].State)
+
+			f.Push(f.Head, strings.Repeat("77aa55cc", 5))
+			for _, made := range []string{planFile(t, f, behind), planFile(t, f, func(c *blast.Comparison) { c.Base.Commit = planned })} {
+				code, out = millwright(t, "comment", "--request", request, "--plan", made)
+				require.Equal(t, exitOK, code, out)
+				require.Contains(t, f.Comments()[0].Body, "has gone on to `77aa55cc77aa` since")
+				last := f.Statuses()[len(f.Statuses())-1]
+				require.Equal(t, "pending", last.State)
+				require.Equal(t, "the base has gone on since this was planned, and its rules with it: plan anew", last.Description)
+			}
+			code, out = millwright(t, "comment", "--request", request, "--plan", planFile(t, f, behind, func(c *blast.Comparison) { c.Incomplete = []string{"a chart is not at hand"} }))
+			require.Equal(t, exitOK, code, out)
+			require.Contains(t, []string{"failure", "failed"}, f.Statuses()[len(f.Statuses())-1].State, "what is no success anyhow stays so")
+		})
+	}
+}
+
 // What policy blocks is no success, and the comment says by which rule.
 func TestCommentOnWhatPolicyBlocks(t *testing.T) {
 	for _, service := range []string{"github", "gitlab"} {

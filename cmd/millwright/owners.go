@@ -15,8 +15,9 @@ import (
 )
 
 // approvals says who has to agree to what differs between two revisions of the whole repository. It goes by the
-// CODEOWNERS file of the base, as forges do: a request cannot choose its own judges.
-func approvals(b between, fork string, base, head sources.Snapshot) (blast.Approvals, error) {
+// CODEOWNERS file of the base as that is now, as forges do: a request cannot choose its own judges, nor keep those that
+// there were when it was begun.
+func approvals(b between, fork sources.Fork, base, head, tip sources.Snapshot) (blast.Approvals, error) {
 	none := blast.Approvals{Needs: []blast.Approval{}}
 	root, below, err := sources.Root(b.dir)
 	if err != nil {
@@ -27,14 +28,19 @@ func approvals(b between, fork string, base, head sources.Snapshot) (blast.Appro
 		if err != nil {
 			return none, err
 		}
-		if base, err = whole.At(fork); err != nil {
+		if base, err = whole.At(fork.Commit); err != nil {
 			return none, err
+		}
+		if tip = base; fork.Moved() {
+			if tip, err = whole.At(fork.Base); err != nil {
+				return none, err
+			}
 		}
 		if head, err = headOf(whole, b.head); err != nil {
 			return none, err
 		}
 	}
-	file, err := readOwners(base.FS)
+	file, err := readOwners(tip.FS)
 	if err != nil || file == nil {
 		return none, err
 	}

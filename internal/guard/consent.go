@@ -29,7 +29,8 @@ type Approvers struct {
 	Of   map[string]Approver // by approval
 	// Brought are those who wrote, committed or signed a commit since one, named by its hash, that changed any
 	// of some files; since the beginning if the commit is not in the history, and any file if none is
-	// named. An error says why it cannot be told. Nil: it cannot be told here.
+	// named. A name that ends in a slash is the directory of a stack's component, and stands for all that it is
+	// rendered from. An error says why it cannot be told. Nil: it cannot be told here.
 	Brought func(since string, files []string) ([]string, error)
 }
 

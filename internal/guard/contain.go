@@ -159,7 +159,8 @@ func (in Input) sameEyes(by Approver, c *plan.Change) string {
 }
 
 // files are those that what a change is about is made of: its entity's, those of the entities that its fields
-// come from, the allocation, and of what stands for a cluster its stack's and segment's. Nil, which is any
+// come from, the allocation, and of what stands for a cluster its stack's and segment's. Of a stack they are also
+// the directories of its components, which end in a slash: what it installs is written there. Nil, which is any
 // file, if the fleet does not have one of them any more.
 func (in Input) files(c *plan.Change) []string {
 	f := in.Fleet
@@ -189,6 +190,11 @@ func (in Input) files(c *plan.Change) []string {
 			return nil
 		}
 		files = append(files, list...)
+		if name, ok := strings.CutPrefix(e, "stack/"); ok {
+			for _, component := range f.Stacks[name].Components {
+				files = append(files, component.Path+"/")
+			}
+		}
 	}
 	slices.Sort(files)
 	return slices.Compact(files)
