@@ -123,9 +123,17 @@ var tables = map[string]Table{
 		Immutable: []string{"adminTenant"},
 		Sets:      []string{"tags", "guestTenant"},
 	},
-	"netris/allocation":      {Release: Delete, Removed: Network, Immutable: []string{"tenant", "vpc", "prefix"}},
-	"netris/subnet":          {Release: Delete, Removed: Network, Immutable: []string{"prefix", "vpc"}, Sets: []string{"tags", "sites"}},
-	"netris/dhcp-option-set": {Release: Delete},
+	"netris/allocation": {Release: Delete, Removed: Network, Immutable: []string{"tenant", "vpc", "prefix"}},
+	// The gateway is that of the server cluster template, which no edit changes either.
+	"netris/subnet": {
+		Release:   Delete,
+		Removed:   Network,
+		Immutable: []string{"prefix", "vpc"},
+		Sets:      []string{"tags", "sites"},
+		Changed:   networkImpact("defaultGateway", "sites"),
+	},
+	// How machines find others by name. (One in use Netris does not delete.)
+	"netris/dhcp-option-set": {Release: Delete, Changed: networkImpact("dnsServers", "domainSearch")},
 	// Somebody who deletes a network cuts its devices off, perhaps on purpose.
 	"netris/vnet": {
 		Protected: true,
