@@ -15,7 +15,7 @@ type Impact int
 // The impacts.
 const (
 	None        Impact = iota
-	Restart            // processes restart; the machine keeps running
+	Restart            // processes restart or end; the machine keeps running
 	Network            // a machine or tenant gains or loses connectivity
 	Reboot             // a machine restarts
 	Reprovision        // a machine is wiped and installed anew
