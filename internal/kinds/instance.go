@@ -36,9 +36,7 @@ func instanceImpact(path state.Path, old, new any, _ state.LiveObject) Impact {
 	if !startsWith(path, values+"privateNodes.autoNodes") {
 		return Restart
 	}
-	from, ok1 := old.(int64)
-	to, ok2 := new.(int64)
-	if last == "quantity" && ok1 && ok2 && to >= from {
+	if last == "quantity" && grows(old, new) {
 		return None // more machines disturb nobody
 	}
 	if last == "nodes" && more(old, new) {

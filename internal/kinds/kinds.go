@@ -15,7 +15,7 @@ type Impact int
 // The impacts.
 const (
 	None        Impact = iota
-	Restart            // processes restart; the machine keeps running
+	Restart            // processes restart or end; the machine keeps running
 	Network            // a machine or tenant gains or loses connectivity
 	Reboot             // a machine restarts
 	Reprovision        // a machine is wiped and installed anew
@@ -108,7 +108,8 @@ func Marked(id state.ID) bool {
 }
 
 // Of is the table of an object's kind. A kind that nobody described is compared exactly, deleted when
-// dropped, and costs nothing; that suits the plain objects of a tenant's stack.
+// dropped, and costs nothing; that suits the plain objects of a tenant's stack. With a custom resource
+// goes what its controller made for it, which is at least what runs.
 func Of(id state.ID) Table {
 	name := string(id.Target.System) + "/" + id.Kind
 	if id.Part != "" {
@@ -117,6 +118,9 @@ func Of(id state.ID) Table {
 	}
 	if t, ok := tables[name]; ok {
 		return t
+	}
+	if id.Target.System == state.Kubernetes && id.Part == "" && custom(id.Kind) {
+		return Table{Release: Delete, Removed: Restart}
 	}
 	return Table{Release: Delete}
 }

@@ -162,3 +162,21 @@ func TestNetworkChangesTouchTraffic(t *testing.T) {
 		require.Equal(t, Network, Of(id(t, address)).Created, address)
 	}
 }
+
+// A subnet carries the same gateway as the template that is held for it; what DHCP hands out beside addresses
+// is how machines find others.
+func TestGatewaysAndNameServersTouchTraffic(t *testing.T) {
+	cost := func(address, field string) Impact {
+		path, err := state.ParsePath(field)
+		require.NoError(t, err)
+		return Of(id(t, address)).Changed(path, "a", "b", state.LiveObject{})
+	}
+	const subnet, options = "netris/dc1/subnet/acme-train", "netris/dc1/dhcp-option-set/dc1-common"
+	require.Equal(t, Network, cost(subnet, "defaultGateway"))
+	require.Equal(t, Network, cost(subnet, "sites"))
+	require.Equal(t, None, cost(subnet, "tags"))
+	require.Equal(t, Network, cost(options, "dnsServers[0]"))
+	require.Equal(t, Network, cost(options, "domainSearch"))
+	require.Equal(t, None, cost(options, "description"))
+	require.Equal(t, None, cost(options, "leaseTime"))
+}

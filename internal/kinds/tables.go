@@ -77,13 +77,25 @@ var tables = map[string]Table{
 	"kubernetes/Team.management.loft.sh":         {Release: Delete},
 	// A role of projects; whoever has it loses it with the object.
 	"kubernetes/ClusterRoleTemplate.management.loft.sh": {Release: Delete},
+	// What machines are installed with; those that are installed keep it.
+	"kubernetes/SSHKey.management.loft.sh":                {Release: Delete},
+	"kubernetes/MachineConfigTemplate.management.loft.sh": {Release: Delete},
+	"kubernetes/NodeProfile.management.loft.sh":           {Release: Delete},
 
 	// Core kinds whose loss takes others along.
 	"kubernetes/Namespace":             {Protected: true, Release: Delete, Removed: DataLoss},
 	"kubernetes/PersistentVolumeClaim": {Protected: true, Release: Delete, Removed: DataLoss},
+	"kubernetes/PersistentVolume":      {Protected: true, Release: Delete, Removed: DataLoss},
+	// Whether what they keep goes with them, the driver's class or the content says.
+	"kubernetes/VolumeSnapshot.snapshot.storage.k8s.io":        {Protected: true, Release: Delete, Removed: DataLoss},
+	"kubernetes/VolumeSnapshotContent.snapshot.storage.k8s.io": {Protected: true, Release: Delete, Removed: DataLoss},
 	"kubernetes/CustomResourceDefinition.apiextensions.k8s.io": {
 		Protected: true, Release: Delete, Removed: DataLoss,
 	},
+	// What runs pods. Volumes may go with a StatefulSet, if it says so when it goes.
+	"kubernetes/StatefulSet.apps": {Protected: true, Release: Delete, Removed: DataLoss, Changed: statefulImpact},
+	"kubernetes/Deployment.apps":  {Release: Delete, Removed: Restart, Changed: podsImpact},
+	"kubernetes/DaemonSet.apps":   {Release: Delete, Removed: Restart, Changed: podsImpact},
 	// A job runs once; one that is to do something else is another job.
 	"kubernetes/Job.batch": {Release: Delete, Immutable: []string{"spec.template", "spec.selector", "spec.completions", "spec.completionMode"}},
 	// Volumes outlive their class, so that it is simply made anew.
@@ -111,9 +123,17 @@ var tables = map[string]Table{
 		Immutable: []string{"adminTenant"},
 		Sets:      []string{"tags", "guestTenant"},
 	},
-	"netris/allocation":      {Release: Delete, Removed: Network, Immutable: []string{"tenant", "vpc", "prefix"}},
-	"netris/subnet":          {Release: Delete, Removed: Network, Immutable: []string{"prefix", "vpc"}, Sets: []string{"tags", "sites"}},
-	"netris/dhcp-option-set": {Release: Delete},
+	"netris/allocation": {Release: Delete, Removed: Network, Immutable: []string{"tenant", "vpc", "prefix"}},
+	// The gateway is that of the server cluster template, which no edit changes either.
+	"netris/subnet": {
+		Release:   Delete,
+		Removed:   Network,
+		Immutable: []string{"prefix", "vpc"},
+		Sets:      []string{"tags", "sites"},
+		Changed:   networkImpact("defaultGateway", "sites"),
+	},
+	// How machines find others by name. (One in use Netris does not delete.)
+	"netris/dhcp-option-set": {Release: Delete, Changed: networkImpact("dnsServers", "domainSearch")},
 	// Somebody who deletes a network cuts its devices off, perhaps on purpose.
 	"netris/vnet": {
 		Protected: true,

@@ -15,7 +15,7 @@ func TestUnknownIsTheWorst(t *testing.T) {
 		if table.Changed == nil {
 			continue
 		}
-		for _, path := range []string{"spec.raid.level", "spec.rootDeviceHints.hctl", "spec.settings.A", "spec.updates[0].url", "metadata.labels.a", "Attributes.A", "vlan"} {
+		for _, path := range []string{"spec.raid.level", "spec.rootDeviceHints.hctl", "spec.settings.A", "spec.updates[0].url", "metadata.labels.a", "Attributes.A", "vlan", "spec.replicas"} {
 			p, err := state.ParsePath(path)
 			require.NoError(t, err)
 			unknown := table.Changed(p, "a", "b", state.LiveObject{})

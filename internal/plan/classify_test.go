@@ -252,6 +252,26 @@ func TestImpactIsTheWorstField(t *testing.T) {
 	require.Equal(t, kinds.Network, newWorld(t).want(member, good).change(member).Impact, "joining a network is not nothing")
 }
 
+// The agent knows what becomes of the volumes of replicas that go; a plan between commits does not.
+func TestReplicasThatGoMayTakeTheirVolumes(t *testing.T) {
+	const set = "kubernetes/acme.train/StatefulSet.apps/ops/db"
+	of := func(replicas int) m { return m{"spec": m{"replicas": replicas}} }
+	there := func(whenScaled string) m {
+		return m{"spec": m{"replicas": 3, "persistentVolumeClaimRetentionPolicy": m{"whenScaled": whenScaled}}}
+	}
+	impact := func(to, live m) kinds.Impact {
+		return newWorld(t).want(set, to).ours(set, of(3)).there(set, live).change(set).Impact
+	}
+	require.Equal(t, kinds.Restart, impact(of(2), there("Retain")))
+	require.Equal(t, kinds.DataLoss, impact(of(2), there("Delete")))
+	require.Equal(t, kinds.None, impact(of(4), there("Delete")))
+	both := there("Delete")
+	both["spec"].(m)["replicas"] = 2
+	require.Equal(t, kinds.DataLoss, impact(both, there("Retain")), "one change says so and takes them")
+	require.Equal(t, kinds.DataLoss, one(t, set, of(3), of(2)).Impact)
+	require.Equal(t, kinds.None, one(t, set, of(2), of(3)).Impact)
+}
+
 // A setting of the BIOS is handed over, put in force by one reset, and never by a second one for want
 // of patience or of effect.
 func TestStagedSteps(t *testing.T) {
