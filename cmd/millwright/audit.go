@@ -122,9 +122,9 @@ func (g *globals) verify(ctx context.Context, dir string, f verifyFlags) (*sourc
 			want, found := c.compile(ctx, sources.Snapshot{Commit: line.Commits[i], FS: tree})
 			switch {
 			case found.Err() == nil:
-				return audit.Wanted{Set: want.Set}, nil
+				return audit.Wanted{Set: want.Set, Fleet: want.Fleet}, nil
 			case found.Incomplete():
-				return audit.Wanted{Set: want.Set, Lacks: "charts are not at hand, which `millwright charts` fetches"}, nil
+				return audit.Wanted{Set: want.Set, Fleet: want.Fleet, Lacks: "charts are not at hand, which `millwright charts` fetches"}, nil
 			}
 			return audit.Wanted{}, found.Err()
 		},

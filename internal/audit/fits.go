@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/journal"
 	"millwright.dev/millwright/internal/plan"
 	"millwright.dev/millwright/internal/state"
@@ -19,7 +21,7 @@ import (
 func (w *verification) changes(ctx context.Context) error {
 	var fit tally
 	var wanted Wanted
-	have := -1
+	have, made := -1, map[string]bool{}
 	for i, e := range w.entries {
 		at := w.at[i]
 		if at < 0 || len(e.Run.Changes) == 0 {
@@ -36,13 +38,21 @@ func (w *verification) changes(ctx context.Context) error {
 			have = at
 		}
 		for _, c := range e.Run.Changes {
-			switch why, is := w.fits(c, wanted, e.Run.Millwright == w.Version); is {
+			why, is := w.fits(c, wanted, e.Run.Millwright == w.Version)
+			if is == fits && c.Action == plan.Delete && !made[c.Address] { // else any deletion of anything would fit
+				why, is = "what they deleted no run before them made or changed", unknown
+			}
+			switch is {
 			case contradicts:
 				w.wrong(e, "%s %s: %s", c.Action, c.Address, why)
 			case fits:
 				fit.proven++
 			default:
 				fit.because(why)
+			}
+			made[c.Address] = made[c.Address] || c.Action != plan.Delete
+			if why := given(c, wanted.Fleet, e.Run.Began); why != "" {
+				w.wrong(e, "the approval of %s: %s", c.Address, why)
 			}
 		}
 	}
@@ -53,6 +63,24 @@ func (w *verification) changes(ctx context.Context) error {
 		w.unproven("that %s made what the commits want: %s", many(fit.unproven[why], "change"), why)
 	}
 	return nil
+}
+
+// given says in what the fleet that was in force does not have the approval that a change is said to be by, or "".
+func given(c journal.Change, f *fleet.Fleet, at time.Time) string {
+	switch {
+	case c.Approval == nil || f == nil:
+		return ""
+	case c.Approval.Window != "":
+		if _, there := f.Policy.Windows[c.Approval.Window]; !there {
+			return fmt.Sprintf("the fleet had no window %q then", c.Approval.Window)
+		}
+		return ""
+	}
+	a := f.Approvals[c.Approval.Name]
+	if a == nil {
+		return fmt.Sprintf("the fleet had no approval %q then", c.Approval.Name)
+	}
+	return a.Ended(at)
 }
 
 // tally counts what fits, and why what does not is not known to.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/journal"
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/sources"
@@ -37,6 +38,8 @@ type Wrong struct {
 // Wanted is what a commit of the fleet wants, as this version of Millwright renders it.
 type Wanted struct {
 	Set state.Set
+	// Fleet is the commit's; nil where it does not compile.
+	Fleet *fleet.Fleet
 	// Lacks says what of it is not known, as without a chart; then an object that is not in it proves nothing.
 	Lacks string
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
+	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/fleet/fleettest"
 	"millwright.dev/millwright/internal/journal"
 	"millwright.dev/millwright/internal/plan"
@@ -51,6 +52,7 @@ type past struct {
 	*testing.T
 	line *sources.Line
 	sets []state.Set
+	all  []*fleet.Fleet
 	runs []journal.Run
 	sign journal.Sign
 	keys *sources.Keys
@@ -75,7 +77,7 @@ func newPast(t *testing.T) *past {
 		f, found := l.Load(t.Context(), fsys)
 		require.NoError(t, found.Err())
 		set, _ := render.Render(t.Context(), f, render.Inputs{FS: fsys})
-		p.sets = append(p.sets, set)
+		p.sets, p.all = append(p.sets, set), append(p.all, f)
 		p.runs = append(p.runs, runOf(i, c, plan.Between(before, set, func(state.Target) bool { return false })))
 		before = set
 	}
@@ -119,7 +121,7 @@ func (p *past) verify(r *journal.Repository, change ...func(*Verify)) Verificati
 	tip, err := r.Tip("main")
 	require.NoError(p, err)
 	v := Verify{Journal: r, Ref: "refs/heads/main", Tip: tip, Line: p.line, Fleet: "generated", JournalKeys: p.keys, Version: "v1",
-		Wants: func(_ context.Context, i int) (Wanted, error) { return Wanted{Set: p.sets[i]}, nil }}
+		Wants: func(_ context.Context, i int) (Wanted, error) { return Wanted{Set: p.sets[i], Fleet: p.all[i]}, nil }}
 	for _, ch := range change {
 		ch(&v)
 	}
@@ -204,6 +206,14 @@ func TestVerify(t *testing.T) {
 			runs[2].Changes[0].Approval = &journal.Approval{By: "ada@example.com", Verified: true, Commit: runs[4].Source.Commit}
 			return runs
 		}, "does not lead to what was in force"},
+		"an approval is none of the fleet's": {func(runs []journal.Run) []journal.Run {
+			runs[2].Changes[0].Approval = &journal.Approval{Name: "cap-1", By: "ada@example.com", Verified: true, Commit: runs[1].Source.Commit}
+			return runs
+		}, `the fleet had no approval "cap-1" then`},
+		"a window is none of the fleet's": {func(runs []journal.Run) []journal.Run {
+			runs[2].Changes[0].Approval = &journal.Approval{Window: "night"}
+			return runs
+		}, `the fleet had no window "night" then`},
 		"a run is left out":        {func(runs []journal.Run) []journal.Run { return append(runs[:2:2], runs[3:]...) }, ""},
 		"the last run is left out": {func(runs []journal.Run) []journal.Run { return runs[:4] }, ""},
 	} {
@@ -239,6 +249,13 @@ func TestVerify(t *testing.T) {
 	require.Empty(t, v.Wrong)
 	require.Contains(t, fmt.Sprint(v.Unproven), "not known whole: charts")
 
+	// What no run made, its deletion does not prove to have been there.
+	runs = p.clone()
+	runs[4].Changes = append(runs[4].Changes, journal.Change{Address: "netris/dc1/vpc/never-was", Entity: "segment/never", Action: plan.Delete, Result: journal.Done})
+	v = p.verify(p.write(runs, p.sign))
+	require.Empty(t, v.Wrong)
+	require.Contains(t, v.Unproven, "that 1 change made what the commits want: what they deleted no run before them made or changed")
+
 	// Commits of the fleet that nobody signed are wrong where signatures are asked for.
 	v = p.verify(good, func(v *Verify) { v.SourceKeys = p.keys })
 	require.Len(t, v.Wrong, 5)
@@ -260,7 +277,7 @@ func TestVerifySignedFleet(t *testing.T) {
 	}
 	r.commit("Signed")
 	r.commit("Signed, too")
-	p := &past{T: t, line: r.line(), sets: make([]state.Set, 3)}
+	p := &past{T: t, line: r.line(), sets: make([]state.Set, 3), all: make([]*fleet.Fleet, 3)}
 	approved := func(by string) journal.Run {
 		return journal.Run{ID: by, Fleet: "generated", Began: noon, Ended: noon, Source: journal.Source{Commit: p.line.Commits[2].Hash}, Changes: []journal.Change{{
 			Address: "redfish/gpu-00001/bios", Action: plan.Delete, Result: journal.Done, Approval: &journal.Approval{By: by, Verified: true, Commit: p.line.Commits[1].Hash}}}}

@@ -1,5 +1,10 @@
 package fleet
 
+import (
+	"cmp"
+	"time"
+)
+
 // Approval is a person's leave for changes within bounds; schema/approval.cue documents the fields.
 type Approval struct {
 	Meta
@@ -13,6 +18,21 @@ type Approval struct {
 	Until     string   `json:"until"`          // RFC 3339
 	Reason    string   `json:"reason"`
 	Ticket    string   `json:"ticket,omitempty"`
+}
+
+// Ended says why an approval is not in force at a time, or "".
+func (a *Approval) Ended(now time.Time) string {
+	until, err := time.Parse(time.RFC3339, a.Until)
+	from, err2 := time.Parse(time.RFC3339, cmp.Or(a.From, "0001-01-01T00:00:00Z"))
+	switch {
+	case err != nil || err2 != nil:
+		return "its times cannot be read"
+	case !now.Before(until):
+		return "it ended at " + a.Until
+	case now.Before(from):
+		return "it begins at " + a.From
+	}
+	return ""
 }
 
 // ApprovalPolicy says what needs an approval, and which approvals count.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"millwright.dev/millwright/internal/fleet"
 	"millwright.dev/millwright/internal/kinds"
@@ -81,24 +80,9 @@ func (in Input) counted(id state.ID) string {
 	return ""
 }
 
-// ended says why an approval is not in force at a time, or "".
-func ended(a *fleet.Approval, now time.Time) string {
-	until, err := time.Parse(time.RFC3339, a.Until)
-	from, err2 := time.Parse(time.RFC3339, cmp.Or(a.From, "0001-01-01T00:00:00Z"))
-	switch {
-	case err != nil || err2 != nil:
-		return "its times cannot be read"
-	case !now.Before(until):
-		return "it ended at " + a.Until
-	case now.Before(from):
-		return "it begins at " + a.From
-	}
-	return ""
-}
-
 // Standing says why an approval of the fleet opens nothing as things are, whatever it is for, or "".
 func Standing(a *fleet.Approval, in Input) string {
-	return cmp.Or(ended(a, in.Now), in.counts(in.Approvers.Of[a.Name]))
+	return cmp.Or(a.Ended(in.Now), in.counts(in.Approvers.Of[a.Name]))
 }
 
 // counts says why an approval does not count, whatever it is for, or "".
