@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -48,8 +49,8 @@ type RecordField struct {
 }
 
 // Export is all that concerns a tenant in a period, or all if no tenant is named, the oldest first: what was merged,
-// and what the journal has. Of a machine it concerns a tenant what happened while it was the tenant's, and at the
-// commits that gave and took it.
+// and what the journal has. Of a machine it concerns a tenant what happened while it was the tenant's, at the
+// commits that gave and took it, and that it was bound or let go.
 func (d *Done) Export(q Query) ([]Record, error) {
 	answer, err := d.index.Ask(q)
 	if err != nil {
@@ -63,7 +64,8 @@ func (d *Done) Export(q Query) ([]Record, error) {
 		}
 		all = append(all, r)
 	}
-	theirs := d.theirs(q.Tenant)
+	theirs, drifted := d.theirs(q.Tenant), map[string]string{}
+	project := "p-" + q.Tenant + "/" // the namespace of the tenant's machines, as Platform names it
 	for i, run := range d.runs {
 		of := Commit{Hash: run.Source.Commit, Subject: run.Source.Subject}
 		if d.at[i] >= 0 {
@@ -72,7 +74,17 @@ func (d *Done) Export(q Query) ([]Record, error) {
 		concerns := func(entity string) bool {
 			return q.Tenant == "" || below(entity, "tenant/"+q.Tenant) || below(entity, "cluster/"+q.Tenant) || below(entity, "pool/"+q.Tenant) || theirs[d.at[i]][entity]
 		}
-		for _, r := range recordsOf(run, of, concerns) {
+		run.Drift = slices.Clone(run.Drift)
+		for n, x := range run.Drift { // its end is told without the entity where nobody wants the object any more
+			if x.Entity == "" {
+				run.Drift[n].Entity = drifted[x.Address]
+			} else {
+				drifted[x.Address] = x.Entity
+			}
+		}
+		for _, r := range recordsOf(run, of, concerns, func(b journal.Binding) bool {
+			return q.Tenant == "" || strings.HasPrefix(b.Was, project) || strings.HasPrefix(b.To, project)
+		}) {
 			if q.within(r.Time) {
 				all = append(all, r)
 			}
@@ -82,7 +94,7 @@ func (d *Done) Export(q Query) ([]Record, error) {
 	return all, nil
 }
 
-func recordsOf(run journal.Run, of Commit, concerns func(entity string) bool) (all []Record) {
+func recordsOf(run journal.Run, of Commit, concerns func(entity string) bool, binds func(journal.Binding) bool) (all []Record) {
 	for _, c := range run.Changes {
 		if !concerns(c.Entity) && !concerns("machine/"+machineIn(c.Address)) {
 			continue
@@ -110,7 +122,7 @@ func recordsOf(run journal.Run, of Commit, concerns func(entity string) bool) (a
 		all = append(all, r)
 	}
 	for _, b := range run.Bindings {
-		if !concerns("machine/" + b.Machine) {
+		if !concerns("machine/"+b.Machine) && !binds(b) {
 			continue
 		}
 		r := Record{Time: run.Ended, Kind: RecordBound, Commit: of, Run: run.Sequence, Entity: "machine/" + b.Machine, What: "bound", Fields: []RecordField{{Path: "consumer"}}}
@@ -148,7 +160,8 @@ func fieldsOf(fields []journal.Field) (out []RecordField, who []string) {
 	return out, who
 }
 
-// theirs are a tenant's entities at the commits that runs are of: what is the tenant's there, and what was right before.
+// theirs are a tenant's entities at the commits that runs are of: what is the tenant's there, what was right before,
+// and what was the tenant's last and is not there any more, for its end takes longer than a commit.
 func (d *Done) theirs(tenant string) map[int]map[string]bool {
 	all := map[int]map[string]bool{}
 	if tenant == "" {
@@ -157,24 +170,37 @@ func (d *Done) theirs(tenant string) map[int]map[string]bool {
 	for _, at := range d.at {
 		all[at] = map[string]bool{}
 	}
-	add := func(i int, now states) {
+	own := Leaf{"tenant", text(tenant)}
+	gone := map[string]bool{} // what was the tenant's last, and may be there no more; a machine serves others next, or nobody
+	after := func(i int, now states) {
 		if all[i] == nil {
 			return
 		}
 		for name, leaves := range now {
-			if slices.Contains(leaves, Leaf{"tenant", text(tenant)}) {
+			switch {
+			case slices.Contains(leaves, own):
 				all[i][name] = true
+				if !strings.HasPrefix(name, "machine/") {
+					gone[name] = true
+				}
+			case slices.ContainsFunc(leaves, func(l Leaf) bool { return l.Path == "tenant" }):
+				delete(gone, name)
 			}
 		}
+		maps.Copy(all[i], gone)
 	}
 	i := 0
 	d.index.walk(func(_ Commit, _ []Commit, _ []step, before states) {
-		add(i, before)
-		add(i-1, before)
+		after(i-1, before)
+		if all[i] != nil {
+			for name, leaves := range before {
+				if slices.Contains(leaves, own) {
+					all[i][name] = true
+				}
+			}
+		}
 		i++
 	})
-	if i > 0 && all[i-1] != nil {
-		add(i-1, d.index.replay(i))
-	}
+	after(i-1, d.index.replay(i))
 	return all
 }
