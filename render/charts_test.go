@@ -233,6 +233,22 @@ func TestRefusedCatalogues(t *testing.T) {
 	}
 }
 
+// A chart whose values make its own storage class the default leaves no other one beside it.
+func TestChartsDefaultClassTakesItsPlace(t *testing.T) {
+	f, charts := withCatalogue(t)
+	f.Tenants["acme"].Clusters["train"].Storage = nil
+	catalogue := f.Stacks["training"].Catalogue
+	longhorn := *catalogue["csi-driver-nfs"]
+	catalogue["longhorn"] = &longhorn
+	for _, on := range []bool{false, true} {
+		longhorn.Values = map[string]any{"persistence": map[string]any{"defaultClass": on}}
+		set := mustRender(t, f, render.Inputs{FS: limits, Charts: charts})
+		train := must(t, set, "kubernetes/control-plane/VirtualClusterInstance.management.loft.sh/p-acme/train")
+		_, off := at(t, train, "spec.template.helmRelease.values.deploy").(map[string]any)["localPathProvisioner"]
+		require.Equal(t, on, off)
+	}
+}
+
 const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: kueue}\nspec: {size: 1}\n"
 
 // Every backend has its driver and what the driver wants to know.

@@ -78,6 +78,7 @@ func (c *checker) planned() {
 	c.partitions()
 	c.queues()
 	c.rings()
+	c.taints()
 }
 
 // report adds a finding about a field.

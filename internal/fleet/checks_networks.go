@@ -116,6 +116,9 @@ func (c *checker) nodeNetworks() []network {
 		if ok && ok2 {
 			c.vnetSubnets(n, s, whole, []network{subnet})
 		}
+		if ok2 {
+			c.addressRoom(n, s, subnet)
+		}
 		gateway, err := netip.ParseAddr(s.NorthSouth.Gateway)
 		at := Query{e, "northSouth.gateway"}
 		switch {

@@ -81,6 +81,9 @@ func (c *checker) entry(e string, s *Stack, name string, k *Chart) {
 		c.report("MW233", Query{e, joinPath("catalogue", name, "values", "grafana", "enabled")}, "grafana needs a Secret with its administrator's password",
 			"name one in grafana.admin.existingSecret; the chart would make another password each time")
 	}
+	if name == entryCeph {
+		c.deviceFilter(e, k)
+	}
 	if s.Certified == nil {
 		return
 	}

@@ -123,6 +123,8 @@ func (c onCluster) storageClasses() {
 			c.report("MW235", c.at("storage", name), fmt.Sprintf("storage class %s takes volumes from %d backends, not one", name, len(backends)), "write one of ceph, nfs, weka, longhorn and cloud")
 		case c.stack.Catalogue[backends[0]] == nil:
 			c.report("MW235", c.at("storage", name), fmt.Sprintf("storage class %s needs %s, which the cluster's stack does not have", name, backends[0]), "write it into the stack's catalogue")
+		case s.Ceph != nil:
+			c.blockPool(name, s)
 		}
 		if s.Default && name != first {
 			c.report("MW235", c.at("storage", name, "default"), fmt.Sprintf("storage classes %s and %s are both the default", first, name), "claims that name no class would get either: keep one",
@@ -146,17 +148,19 @@ func (c onCluster) storageClasses() {
 
 // machines: the machines of the cluster's pools have what the stack's drivers and storage need.
 func (c onCluster) machines() {
-	needs := []struct{ entry, software string }{{"longhorn", SoftwareISCSI}, {"longhorn", SoftwareNFS}, {"weka", SoftwareWeka}}
-	withDisks := 0
+	needs := []struct{ entry, software string }{{entryLonghorn, SoftwareISCSI}, {entryLonghorn, SoftwareNFS}, {"weka", SoftwareWeka}}
+	all, withDisks := 0, 0
 	for pn, p := range All(c.cluster.Pools) {
 		ref := c.f.poolRef(c.tenant, c.name, pn)
 		class := c.f.Classes[ref.Class]
+		all += p.Count
+		if class == nil || class.SpareDisks > 0 { // nothing tells yet that they have none
+			withDisks += p.Count
+		}
 		if class == nil {
 			continue
 		}
-		if class.SpareDisks > 0 {
-			withDisks += p.Count
-		}
+		c.rootDisk(ref, class)
 		image := c.f.Images[c.f.ImageOf(ref)]
 		if image == nil {
 			continue
@@ -169,13 +173,14 @@ func (c onCluster) machines() {
 		}
 		c.driver(ref, class, image)
 	}
-	if ceph := c.stack.Catalogue["rook-ceph-cluster"]; ceph != nil {
+	if ceph := c.stack.Catalogue[entryCeph]; ceph != nil {
 		monitors, _ := valueAt(ceph.Values, "cephClusterSpec", "mon", "count").(int64)
 		if int64(withDisks) < monitors {
 			c.report("MW236", c.at("stack"), fmt.Sprintf("rook-ceph-cluster has %d monitors, but of the cluster's machines only %d have spare disks", monitors, withDisks),
-				"give the classes spareDisks, or the pools more machines", mention{c.stackAt("catalogue", "rook-ceph-cluster"), "the storage"})
+				"give the classes spareDisks, or the pools more machines", mention{c.stackAt("catalogue", entryCeph), "the storage"})
 		}
 	}
+	c.copies(all, withDisks)
 }
 
 // driver: exactly one of image and GPU Operator brings the driver of a pool with GPUs.

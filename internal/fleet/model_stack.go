@@ -51,7 +51,7 @@ type Chart struct {
 }
 
 // What a catalogue entry or a component is to the cluster, where that matters. The last two are
-// said of components alone.
+// said of components alone; that an entry brings a default class follows from its values.
 const (
 	RoleCNI          = "cni"
 	RoleCSI          = "csi"
@@ -116,6 +116,9 @@ func (s *Stack) Bringing(role string) []Part {
 		if c.Role == role {
 			parts = append(parts, Part{name, joinPath("catalogue", name)})
 		}
+	}
+	if role == RoleDefaultClass {
+		parts = append(parts, s.defaultClasses()...)
 	}
 	for name, c := range All(s.Components) {
 		if slices.Contains(c.Provides, role) {

@@ -50,10 +50,10 @@ func (s *StorageClass) Backends() []string {
 		entry string
 		used  bool
 	}{
-		{"rook-ceph-cluster", s.Ceph != nil},
+		{entryCeph, s.Ceph != nil},
 		{"csi-driver-nfs", s.NFS != nil},
 		{"weka", s.Weka != nil},
-		{"longhorn", s.Longhorn != nil},
+		{entryLonghorn, s.Longhorn != nil},
 		{"cloud-csi", s.Cloud != nil},
 	} {
 		if b.used {

@@ -4,7 +4,9 @@
 package fleettest
 
 import (
+	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"os"
 	"path"
 	"path/filepath"
@@ -48,10 +50,28 @@ const (
 	l40s = "l40s-4x"
 )
 
-// free are the machines of each class that serve nobody yet, and how many of them each pool gets.
+// free are the machines of each class that serve nobody yet, how many of them each pool gets, and how
+// many bits of an address tell the hosts of a segment.
 type free struct {
 	machines map[string][]string
 	share    map[string]int
+	bits     int
+}
+
+// hostBits are as many as the largest segment's subnet needs, the half of a block: one host is the gateway, and
+// two addresses are no host's. However few tenants share all machines, their blocks lie within 100.64.0.0/10.
+func (l *free) hostBits() int {
+	bits := 12
+	for _, in := range pools {
+		hosts := 3
+		for _, p := range in {
+			hosts += l.share[p.class]
+		}
+		for 1<<(bits-1) < hosts {
+			bits++
+		}
+	}
+	return bits
 }
 
 // Generate is a correct fleet with its allocation and a copy of the schema. The tenants share out
@@ -81,6 +101,7 @@ func Generate(s Size) Files {
 	if s.Tenants > 0 {
 		left.share = map[string]int{h100: len(left.machines[h100]) / (8 * s.Tenants), l40s: len(left.machines[l40s]) / (2 * s.Tenants)}
 	}
+	left.bits = left.hostBits()
 	allocation := &strings.Builder{}
 	allocation.WriteString("package allocation\n\nimport \"millwright.dev/fleet\"\n\nallocation: fleet.#Allocation & {\n")
 	for t := range s.Tenants {
@@ -163,7 +184,9 @@ func (f Files) tenant(t int, left *free, allocation *strings.Builder) {
 		if cluster == "train" {
 			fabric = "\tinfiniband: {}\n"
 		}
-		second, third := 64+net>>4, net&0xf<<4
+		block := func(host uint32) string { // every segment has its block, and nodes the lower half of it
+			return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, 100<<24|64<<16|uint32(net)<<left.bits|host))).String()
+		}
 		f["segments/"+segment+".cue"] = fmt.Sprintf(`package segments
 
 import "millwright.dev/fleet"
@@ -171,13 +194,13 @@ import "millwright.dev/fleet"
 segment: %q: fleet.#Segment & {
 	site: "dc1"
 	northSouth: {
-		network: "100.%d.%d.0/20"
-		subnet:  "100.%d.%d.0/21"
-		gateway: "100.%d.%d.1"
+		network: "%s/%d"
+		subnet:  "%s/%d"
+		gateway: "%s"
 		nics: ["eth0", "eth1"]
 	}
 %s}
-`, segment, second, third, second, third, second, third, fabric)
+`, segment, block(0), 32-left.bits, block(0), 33-left.bits, block(1), fabric)
 	}
 	b.WriteString("}\n")
 	f["tenants/"+tenant+"/tenant.cue"] = b.String()
