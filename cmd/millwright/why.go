@@ -14,6 +14,7 @@ import (
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/view"
 	"millwright.dev/millwright/reconcile"
+	"millwright.dev/millwright/sources"
 )
 
 func newWhy(g *globals) *cobra.Command {
@@ -32,8 +33,9 @@ of an object in a plan or a status, with or without a field, or that of an entit
 For one field it shows every line that took part, for a whole object the first line of each field.
 
 In a Git repository it also tells which commit changed each value last, from what to what, who wrote and merged
-it, and who approved it by its trailers; ` + "`millwright history`" + ` tells all that came before. The first time that
-reads all commits; --no-history leaves it out.
+it, and who approved it by its trailers; ` + "`millwright history`" + ` tells all that came before. Of what a stack's part
+renders, it is what that is made of that changed last: its files, its chart or its values. The first time, all
+commits are read; --no-history leaves it out.
 ` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,7 +49,7 @@ reads all commits; --no-history leaves it out.
 				return err
 			}
 			if !noHistory {
-				if err := g.lastChanges(cmd.Context(), dir, want.Fleet, snapshot.Dirty, &answer); err != nil {
+				if err := g.lastChanges(cmd.Context(), dir, want.Fleet, snapshot, &answer); err != nil {
 					return err
 				}
 			}
@@ -66,7 +68,7 @@ reads all commits; --no-history leaves it out.
 
 // lastChanges tells of each value what changed it last. Where the history cannot be read the answer says so, and is
 // what it is without.
-func (g *globals) lastChanges(ctx context.Context, dir string, f *fleet.Fleet, dirty bool, y *view.Why) error {
+func (g *globals) lastChanges(ctx context.Context, dir string, f *fleet.Fleet, snapshot sources.Snapshot, y *view.Why) error {
 	line, index, err := g.index(ctx, dir)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -85,13 +87,20 @@ func (g *globals) lastChanges(ctx context.Context, dir string, f *fleet.Fleet, d
 	entities := make([]string, len(y.Leaves))
 	for i, leaf := range y.Leaves {
 		if leaf.Origin.Entity == "" { // the address is an entity's
-			leaf.Origin = state.Origin{Entity: y.Entity, Field: leaf.Path}
+			origins[i] = audit.OriginOf(f, state.Origin{Entity: y.Entity, Field: leaf.Path})
+		} else {
+			origins[i] = audit.RenderedOf(f, leaf.Origin)
 		}
-		origins[i] = audit.OriginOf(f, leaf.Origin)
 		entities[i] = origins[i].Entity
 	}
-	if dirty {
-		index = index.Draft(f, entities...)
+	if snapshot.Dirty {
+		head, err := line.At(len(line.Commits) - 1)
+		if err != nil {
+			return err
+		}
+		if index, err = index.Draft(f, head.FS, snapshot.FS, entities...); err != nil {
+			return err
+		}
 	}
 	if first := y.Leaves[0]; first.Origin.Entity == "" && first.Path == "" { // all of an entity: whatever of it changed
 		if answer, err := index.Ask(audit.Query{Address: y.Entity}); err == nil {

@@ -48,7 +48,7 @@ func (x *Index) Update(ctx context.Context, l *sources.Line, loader Loader) erro
 	if n == len(l.Commits) {
 		return nil
 	}
-	w := walker{index: x, line: l, loader: loader, state: x.replay(n), known: map[key]*known{}}
+	w := walker{index: x, line: l, loader: loader, state: x.replay(n), known: map[key]*known{}, files: reader{}}
 	var err error
 	for i := n; i < len(l.Commits) && err == nil; i += x.batch {
 		err = w.read(ctx, i, min(i+x.batch, len(l.Commits)))
@@ -65,6 +65,7 @@ type walker struct {
 	loader Loader
 	state  states
 	known  map[key]*known // of the last fleet
+	files  reader
 }
 
 // known is an entity as it was compared last; the same pointer and the same facts are the same leaves.
@@ -76,7 +77,7 @@ type known struct {
 
 // read compares some commits, each with the last before it that was a fleet.
 func (w *walker) read(ctx context.Context, begin, end int) error {
-	trees := make([]fs.FS, end-begin)
+	trees := make([]treeFS, end-begin)
 	var there []fs.FS
 	for i := range trees {
 		s, err := w.line.At(begin + i)
@@ -112,7 +113,7 @@ func (w *walker) read(ctx context.Context, begin, end int) error {
 		}
 		w.index.data.Commits = append(w.index.data.Commits, c)
 		if c.Invalid == "" {
-			w.compare(begin+i, f)
+			w.compare(begin+i, f, tree)
 		}
 	}
 	return nil
@@ -143,8 +144,8 @@ func (w *walker) judge(ctx context.Context, found diag.List) (why string, err er
 }
 
 // compare adds what a fleet changes of the state. Nearly all of it is as it was, which is seen without looking inside.
-func (w *walker) compare(i int, f *fleet.Fleet) {
-	facts, first := facts(f), len(w.known) == 0
+func (w *walker) compare(i int, f *fleet.Fleet, tree treeFS) {
+	facts, first := facts(f, w.files.of(tree)), len(w.known) == 0
 	var steps []step
 	differs := func(name string, leaves []Leaf) {
 		if changes := between(w.state[name], leaves); len(changes) > 0 {

@@ -34,9 +34,9 @@ func HistoryText(w io.Writer, a audit.Answer, s Style) error {
 			p.f("  %s %s%s\n", name, e.Change, fieldsText(e))
 		default:
 			for _, c := range e.Changes {
-				old, now := values(c.Old.Plain(), c.New.Plain())
+				old, now := oldAndNew(c)
 				p.f("  %s: %s → %s\n", s.paint(strong, join(e.Entity, c.Path)), old, now)
-				setsText(&p, c.Sets, s)
+				setsText(&p, c, s)
 			}
 		}
 		effectText(&p, e.Effect, s)
@@ -99,11 +99,16 @@ func boundText(p *printer, b audit.Bound, s Style) {
 const manySets = 3
 
 // setsText prints which fields of a rendered object come of a change.
-func setsText(p *printer, sets []string, s Style) {
+func setsText(p *printer, c audit.Change, s Style) {
+	sets := c.Sets
 	if len(sets) == 0 {
 		return
 	}
-	text := "sets " + strings.Join(sets[:min(len(sets), manySets)], ", ")
+	text := "sets "
+	if c.Coarse {
+		text = "of it, changed or not: "
+	}
+	text += strings.Join(sets[:min(len(sets), manySets)], ", ")
 	if more := len(sets) - manySets; more > 0 {
 		text += " and " + plural(more, "field") + " more"
 	}
@@ -164,6 +169,23 @@ func join(object, field string) string {
 		return object + field
 	}
 	return object + "." + field
+}
+
+// oldAndNew are the values of a change. Of hashes of files, which only say that these differ, it is the beginning.
+func oldAndNew(c audit.Change) (old, now string) {
+	old, now = values(c.Old.Plain(), c.New.Plain())
+	if x, y := shortHash(old), shortHash(now); x != y {
+		return x, y
+	}
+	return old, now
+}
+
+// shortHash is a text without most of its digits, if it is a hash as Git has them.
+func shortHash(text string) string {
+	if len(text) == 40 && strings.Trim(text, "0123456789abcdef") == "" {
+		return text[:12]
+	}
+	return text
 }
 
 func historyName(address, field string) string {
