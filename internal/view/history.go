@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"millwright.dev/millwright/internal/audit"
+	"millwright.dev/millwright/internal/report"
 )
 
 // merged is how times of a history are written: in UTC, to the minute.
@@ -171,21 +172,9 @@ func join(object, field string) string {
 	return object + "." + field
 }
 
-// oldAndNew are the values of a change. Of hashes of files, which only say that these differ, it is the beginning.
+// oldAndNew are the values of a change as people read them.
 func oldAndNew(c audit.Change) (old, now string) {
-	old, now = values(c.Old.Plain(), c.New.Plain())
-	if x, y := shortHash(old), shortHash(now); x != y {
-		return x, y
-	}
-	return old, now
-}
-
-// shortHash is a text without most of its digits, if it is a hash as Git has them.
-func shortHash(text string) string {
-	if len(text) == 40 && strings.Trim(text, "0123456789abcdef") == "" {
-		return text[:12]
-	}
-	return text
+	return report.ShortHashes(values(c.Old.Plain(), c.New.Plain()))
 }
 
 func historyName(address, field string) string {
