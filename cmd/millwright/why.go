@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -69,20 +71,6 @@ commits are read; --no-history leaves it out.
 // lastChanges tells of each value what changed it last. Where the history cannot be read the answer says so, and is
 // what it is without.
 func (g *globals) lastChanges(ctx context.Context, dir string, f *fleet.Fleet, snapshot sources.Snapshot, y *view.Why) error {
-	line, index, err := g.index(ctx, dir)
-	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		y.History = &view.Notice{Incomplete: []string{"who changed it last is not known: " + err.Error()}}
-		g.say("%s", y.History.Incomplete[0])
-		return nil
-	}
-	notice := g.notice(line, index)
-	y.History = &notice
-	for _, text := range notice.Incomplete {
-		g.say("%s", text)
-	}
 	origins := make([]audit.Origin, len(y.Leaves))
 	entities := make([]string, len(y.Leaves))
 	for i, leaf := range y.Leaves {
@@ -93,14 +81,26 @@ func (g *globals) lastChanges(ctx context.Context, dir string, f *fleet.Fleet, s
 		}
 		entities[i] = origins[i].Entity
 	}
-	if snapshot.Dirty {
-		head, err := line.At(len(line.Commits) - 1)
-		if err != nil {
-			return err
+	line, index, err := g.index(ctx, dir)
+	var notice view.Notice
+	if err == nil {
+		notice = g.notice(line, index)
+	}
+	if err == nil && snapshot.Dirty {
+		index, err = drafted(line, index, f, snapshot.FS, entities)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		if index, err = index.Draft(f, head.FS, snapshot.FS, entities...); err != nil {
-			return err
-		}
+		notice = view.Notice{Incomplete: []string{"who changed it last is not known: " + err.Error()}}
+	}
+	y.History = &notice
+	for _, text := range notice.Incomplete {
+		g.say("%s", text)
+	}
+	if err != nil {
+		return nil
 	}
 	if first := y.Leaves[0]; first.Origin.Entity == "" && first.Path == "" { // all of an entity: whatever of it changed
 		if answer, err := index.Ask(audit.Query{Address: y.Entity}); err == nil {
@@ -112,6 +112,15 @@ func (g *globals) lastChanges(ctx context.Context, dir string, f *fleet.Fleet, s
 		y.Leaves[i].Changed = last
 	}
 	return nil
+}
+
+// drafted is the history with what is not committed yet.
+func drafted(l *sources.Line, x *audit.Index, f *fleet.Fleet, directory fs.FS, entities []string) (*audit.Index, error) {
+	head, err := l.At(len(l.Commits) - 1)
+	if err != nil && !errors.Is(err, sources.ErrPathNotFound) {
+		return nil, err
+	}
+	return x.Draft(f, head.FS, directory, entities...)
 }
 
 // why answers for one field, or for every leaf of an object.

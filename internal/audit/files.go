@@ -124,14 +124,24 @@ var upward = regexp.MustCompile(`[A-Za-z0-9._+/-]*\.\.[A-Za-z0-9._+/-]*`)
 // uncommitted is the content of files that have no hash yet.
 const uncommitted = "not committed yet"
 
-// draft is the content of a directory that differs from a commit.
+// draft is the content of a directory that differs from a commit; committed is nil if that has no fleet.
 func draft(committed, directory fs.FS) (content, error) {
-	changed, err := sources.ChangedFiles(committed, directory)
-	if err != nil {
-		return nil, err
+	var changed []string
+	was, there := committed.(treeFS)
+	if there {
+		var err error
+		if changed, err = sources.ChangedFiles(committed, directory); err != nil {
+			return nil, err
+		}
 	}
-	r, was := reader{}, committed.(treeFS)
+	r := reader{}
 	return func(at string, kustomized bool) string {
+		switch _, err := fs.Stat(directory, at); {
+		case err != nil:
+			return ""
+		case !there:
+			return uncommitted
+		}
 		for _, place := range r.places(was, at, kustomized) {
 			if slices.ContainsFunc(changed, func(file string) bool { return place == "." || below(file, place) }) {
 				return uncommitted

@@ -247,7 +247,7 @@ func (x *Index) Last(origins []Origin) []*Event {
 }
 
 // Draft is the history with one step more: what a fleet that is not committed yet makes of these entities. It stands in
-// a directory; committed is the tree of the line's last commit. The step's commit has no hash.
+// a directory; committed is the tree of the line's last commit, nil if that has no fleet. The step's commit has no hash.
 func (x *Index) Draft(f *fleet.Fleet, committed, directory fs.FS, entities ...string) (*Index, error) {
 	files, err := draft(committed, directory)
 	if err != nil {
