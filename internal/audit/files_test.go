@@ -2,7 +2,10 @@ package audit
 
 import (
 	"io/fs"
+	"math/rand/v2"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -177,4 +180,25 @@ func TestRenderedOf(t *testing.T) {
 		require.Equal(t, want, strings.Join(RenderedOf(nil, state.Origin{Entity: "stack/x", Field: field}).Beside, " "), field)
 	}
 	require.Empty(t, RenderedOf(nil, state.Origin{Entity: "class/x", Field: "component.limits.path"}).Beside)
+}
+
+// A clone that lacks a kustomization cannot tell what is taken in, and what it cannot tell is not kept.
+func TestFilesThatACloneLacks(t *testing.T) {
+	r, dir := newRepo(t, fleettest.Size{Machines: 8, Tenants: 1}), t.TempDir()
+	noise := make([]byte, 1<<16) // so that half of the file tells how long it is, and not what it holds
+	for i, random := 0, rand.New(rand.NewPCG(1, 2)); i < len(noise); i++ {
+		noise[i] = byte('a' + random.IntN(26))
+	}
+	r.put("priorities/kustomization.yaml", "resources: [priorities.yaml] # "+string(noise)+"\n")
+	r.commit("A comment")
+	hash := r.at("priorities/kustomization.yaml").Plain().(string)
+	object := filepath.Join(r.dir, ".git", "objects", hash[:2], hash[2:])
+	whole, err := os.ReadFile(object)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(object))
+	require.NoError(t, os.WriteFile(object, whole[:len(whole)/2], 0o600))
+	l := r.line()
+	x := Open(dir, l, "test")
+	require.ErrorIs(t, x.Update(t.Context(), l, loader(t)), sources.ErrDamaged)
+	require.Equal(t, 1, Open(dir, l, "test").Pending(l))
 }
