@@ -43,7 +43,8 @@ is told, too:
 Addresses are those of entities: machine/gpu-007, tenant/acme, cluster/acme/train, pool/acme/train/h100,
 segment/x, stack/x, class/x, image/x, site/x, profile/x, approval/x, platform, policy. Beside what was written, machines
 have the fields "pool" and "tenant", segments "tenant", pools "machines", tenants "hosts" and "gpus", which
-count what a tenant has to use. A list of plain values changes as one.
+count what a tenant has to use, a stack's components "files", and the policy "rules": hashes of the files that
+they are made of. A list of plain values changes as one.
 
 The address may be that of an object that is rendered, with or without a field: netris/dc1/vpc/acme. Its
 values are followed to the fields of entities that they come from now, and the history is that of those.

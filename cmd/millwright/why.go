@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -14,6 +16,7 @@ import (
 	"millwright.dev/millwright/internal/state"
 	"millwright.dev/millwright/internal/view"
 	"millwright.dev/millwright/reconcile"
+	"millwright.dev/millwright/sources"
 )
 
 func newWhy(g *globals) *cobra.Command {
@@ -32,8 +35,9 @@ of an object in a plan or a status, with or without a field, or that of an entit
 For one field it shows every line that took part, for a whole object the first line of each field.
 
 In a Git repository it also tells which commit changed each value last, from what to what, who wrote and merged
-it, and who approved it by its trailers; ` + "`millwright history`" + ` tells all that came before. The first time that
-reads all commits; --no-history leaves it out.
+it, and who approved it by its trailers; ` + "`millwright history`" + ` tells all that came before. Of what a stack's part
+renders, it is what that is made of that changed last: its files, its chart or its values. The first time, all
+commits are read; --no-history leaves it out.
 ` + exits("", exitInvalid, exitIncomplete),
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,7 +51,7 @@ reads all commits; --no-history leaves it out.
 				return err
 			}
 			if !noHistory {
-				if err := g.lastChanges(cmd.Context(), dir, want.Fleet, snapshot.Dirty, &answer); err != nil {
+				if err := g.lastChanges(cmd.Context(), dir, want.Fleet, snapshot, &answer); err != nil {
 					return err
 				}
 			}
@@ -66,32 +70,37 @@ reads all commits; --no-history leaves it out.
 
 // lastChanges tells of each value what changed it last. Where the history cannot be read the answer says so, and is
 // what it is without.
-func (g *globals) lastChanges(ctx context.Context, dir string, f *fleet.Fleet, dirty bool, y *view.Why) error {
-	line, index, err := g.index(ctx, dir)
-	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		y.History = &view.Notice{Incomplete: []string{"who changed it last is not known: " + err.Error()}}
-		g.say("%s", y.History.Incomplete[0])
-		return nil
-	}
-	notice := g.notice(line, index)
-	y.History = &notice
-	for _, text := range notice.Incomplete {
-		g.say("%s", text)
-	}
+func (g *globals) lastChanges(ctx context.Context, dir string, f *fleet.Fleet, snapshot sources.Snapshot, y *view.Why) error {
 	origins := make([]audit.Origin, len(y.Leaves))
 	entities := make([]string, len(y.Leaves))
 	for i, leaf := range y.Leaves {
 		if leaf.Origin.Entity == "" { // the address is an entity's
-			leaf.Origin = state.Origin{Entity: y.Entity, Field: leaf.Path}
+			origins[i] = audit.OriginOf(f, state.Origin{Entity: y.Entity, Field: leaf.Path})
+		} else {
+			origins[i] = audit.RenderedOf(f, leaf.Origin)
 		}
-		origins[i] = audit.OriginOf(f, leaf.Origin)
 		entities[i] = origins[i].Entity
 	}
-	if dirty {
-		index = index.Draft(f, entities...)
+	line, index, err := g.index(ctx, dir)
+	var notice view.Notice
+	if err == nil {
+		notice = g.notice(line, index)
+	}
+	if err == nil && snapshot.Dirty {
+		index, err = drafted(line, index, f, snapshot.FS, entities)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		notice = view.Notice{Incomplete: []string{"who changed it last is not known: " + err.Error()}}
+	}
+	y.History = &notice
+	for _, text := range notice.Incomplete {
+		g.say("%s", text)
+	}
+	if err != nil {
+		return nil
 	}
 	if first := y.Leaves[0]; first.Origin.Entity == "" && first.Path == "" { // all of an entity: whatever of it changed
 		if answer, err := index.Ask(audit.Query{Address: y.Entity}); err == nil {
@@ -103,6 +112,15 @@ func (g *globals) lastChanges(ctx context.Context, dir string, f *fleet.Fleet, d
 		y.Leaves[i].Changed = last
 	}
 	return nil
+}
+
+// drafted is the history with what is not committed yet.
+func drafted(l *sources.Line, x *audit.Index, f *fleet.Fleet, directory fs.FS, entities []string) (*audit.Index, error) {
+	head, err := l.At(len(l.Commits) - 1)
+	if err != nil && !errors.Is(err, sources.ErrPathNotFound) {
+		return nil, err
+	}
+	return x.Draft(f, head.FS, directory, entities...)
 }
 
 // why answers for one field, or for every leaf of an object.

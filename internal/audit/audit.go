@@ -85,6 +85,8 @@ type Change struct {
 	New  Value  `json:"new,omitempty"`
 	// Sets are the paths within a rendered object that come of the value, where one was asked for.
 	Sets []string `json:"sets,omitempty"`
+	// Coarse says that those may be as they were: something that they are made of with others changed.
+	Coarse bool `json:"coarse,omitempty"`
 }
 
 // step is what one commit did to one entity.

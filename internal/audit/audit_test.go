@@ -171,7 +171,7 @@ func TestReplay(t *testing.T) {
 		require.Equal(t, found.Err() != nil, c.Invalid != "", "%v", found)
 		if found.Err() == nil {
 			last = states{}
-			facts := facts(f)
+			facts := facts(f, reader{}.of(s.FS.(treeFS)))
 			for k, v := range each(f) {
 				last[k.String()] = leaves(v, facts[k])
 			}

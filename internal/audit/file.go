@@ -15,7 +15,7 @@ import (
 )
 
 // format is raised when what is kept would be misread, or when the same commits would give other events.
-const format = 1
+const format = 2
 
 // maxIndex bounds a file that is read, in bytes, and what it unfolds to.
 const maxIndex, maxUnfolded = 1 << 30, 4 << 30

@@ -44,8 +44,9 @@ func all[V any](kind string, from map[string]*V, yield func(key, any) bool) bool
 }
 
 // facts are what follows for entities from others: the pool and the tenant that a machine is allocated to, the
-// tenant of a segment, what serves a pool, and how many machines and GPUs a tenant has to use.
-func facts(f *fleet.Fleet) map[key][]Leaf {
+// tenant of a segment, what serves a pool, how many machines and GPUs a tenant has to use, and what files there are
+// of stacks and rules.
+func facts(f *fleet.Fleet, of content) map[key][]Leaf {
 	all := make(map[key][]Leaf, len(f.Machines))
 	hosts, gpus := map[string]int{}, map[string]int{}
 	for _, p := range f.Pools() {
@@ -77,6 +78,7 @@ func facts(f *fleet.Fleet) map[key][]Leaf {
 		tenant := key{"tenant", name}
 		all[tenant] = append(all[tenant], Leaf{"gpus", text(gpus[name])}, Leaf{"hosts", text(hosts[name])})
 	}
+	files(f, of, all)
 	return all
 }
 

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"encoding/json"
+	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
@@ -15,6 +16,8 @@ import (
 type Origin struct {
 	Entity string `json:"entity"`
 	Field  string `json:"field,omitempty"`
+	// Beside are further fields of the entity that the same values are made of: which of them makes which, nobody knows.
+	Beside []string `json:"-"`
 	// Sets are the paths of those values within the object.
 	Sets []string `json:"sets,omitempty"`
 }
@@ -27,7 +30,7 @@ func Origins(f *fleet.Fleet, o state.Object, at state.Path) []Origin {
 		if !path.HasPrefix(at) {
 			continue
 		}
-		from := OriginOf(f, leaf.Origin())
+		from := RenderedOf(f, leaf.Origin())
 		i, ok := index[[2]string{from.Entity, from.Field}]
 		if !ok {
 			i = len(all)
@@ -37,6 +40,25 @@ func Origins(f *fleet.Fleet, o state.Object, at state.Path) []Origin {
 		all[i].Sets = append(all[i].Sets, path.String())
 	}
 	return all
+}
+
+// madeOf are the fields that a part of a stack is rendered of, beside the one that its objects name.
+var madeOf = map[string][]string{
+	"component.path":    {"files", "values"},
+	"catalogue.version": {"chart", "digest", "hooks", "repository", "values"},
+}
+
+// RenderedOf is the origin of a rendered value as histories have it.
+func RenderedOf(f *fleet.Fleet, o state.Origin) Origin {
+	from := OriginOf(f, o)
+	path, err := state.ParsePath(from.Field)
+	if err != nil || len(path) != 3 || state.EntityKind(from.Entity) != "stack" {
+		return from
+	}
+	for _, name := range madeOf[path[0]+"."+path[2]] {
+		from.Beside = append(from.Beside, path[:2].Join(name).String())
+	}
+	return from
 }
 
 // OriginOf is an origin as histories have it: a machine's place in the allocation, which others move, is its pool.
@@ -65,7 +87,9 @@ type part struct {
 	// being says that only whether there is something at the path counts: for what has an address of its own, whose
 	// name it is then, and where the field that was asked for never had a value.
 	being bool
-	sets  []string
+	// beside are further paths that the same values are made of.
+	beside []string
+	sets   []string
 }
 
 // parts are the places of origins, in their order; one whose entity the history does not know has none.
@@ -94,6 +118,7 @@ func (x *Index) parts(origins []Origin) []part {
 		entity, at := written(o.Entity)
 		if field, err := state.ParsePath(o.Field); err == nil && paths[entity] != nil {
 			parts[i] = partOf(entity, slices.Concat(at, field), len(field) == 0 || addressed(entity, slices.Concat(at, field)), paths[entity], o.Sets)
+			parts[i].beside = o.Beside
 		}
 	}
 	return parts
@@ -130,10 +155,12 @@ func (p part) effect(s step, before []Leaf) (e Event, ok bool) {
 		e.Sets = p.sets
 		return e, e.Change == Added || e.Change == Removed
 	}
+	coarse := len(p.beside) > 0 && e.Change == Changed // else all that it is made of came or went together
 	for _, c := range s.Changes {
-		if !within(c.Path, p.path) {
+		if !within(c.Path, p.path) && !(coarse && slices.ContainsFunc(p.beside, func(at string) bool { return within(c.Path, at) })) {
 			continue
 		}
+		c.Coarse = coarse
 		if p.element >= 0 && c.Path == p.path {
 			c.Path += state.Index(p.element)
 			if c.Old, c.New = item(c.Old, p.element), item(c.New, p.element); c.Old == c.New {
@@ -219,11 +246,15 @@ func (x *Index) Last(origins []Origin) []*Event {
 	return last
 }
 
-// Draft is the history with one step more: what a fleet that is not committed yet makes of these entities. The step's
-// commit has no hash.
-func (x *Index) Draft(f *fleet.Fleet, entities ...string) *Index {
+// Draft is the history with one step more: what a fleet that is not committed yet makes of these entities. It stands in
+// a directory; committed is the tree of the line's last commit, nil if that has no fleet. The step's commit has no hash.
+func (x *Index) Draft(f *fleet.Fleet, committed, directory fs.FS, entities ...string) (*Index, error) {
+	files, err := draft(committed, directory)
+	if err != nil {
+		return nil, err
+	}
 	d := &Index{data: x.data}
-	follows, now := facts(f), x.replay(len(x.data.Commits))
+	follows, now := facts(f, files), x.replay(len(x.data.Commits))
 	d.data.Commits = append(slices.Clip(d.data.Commits), Commit{})
 	d.data.Steps = slices.Clip(d.data.Steps)
 	there, asked := map[string][]Leaf{}, map[string]bool{}
@@ -241,5 +272,5 @@ func (x *Index) Draft(f *fleet.Fleet, entities ...string) *Index {
 			d.data.Steps = append(d.data.Steps, step{Commit: len(x.data.Commits), Entity: name, Changes: changes})
 		}
 	}
-	return d
+	return d, nil
 }

@@ -31,7 +31,7 @@ func TestLastIsWhatIsRendered(t *testing.T) {
 	var leaves []state.Tree
 	for o := range set.All() {
 		for _, leaf := range o.Tree.Leaves() {
-			origins, leaves = append(origins, OriginOf(f, leaf.Origin())), append(leaves, leaf)
+			origins, leaves = append(origins, RenderedOf(f, leaf.Origin())), append(leaves, leaf)
 		}
 	}
 	copied := 0
@@ -68,7 +68,8 @@ func TestLastIsWhatIsRendered(t *testing.T) {
 
 	// What is not committed yet is one step more, of the entities that were asked for.
 	f.Tenants["tenant0000"].DisplayName = "Draft"
-	draft := x.Draft(f, "pool/tenant0000/train/none", "machine/gpu-00000")
+	draft, err := x.Draft(f, s.FS, s.FS, "pool/tenant0000/train/none", "machine/gpu-00000")
+	require.NoError(t, err)
 	last := draft.Last([]Origin{{Entity: "tenant/tenant0000", Field: "displayName"}, {Entity: "machine/gpu-00000", Field: "rack"}})
 	require.Empty(t, last[0].Commit.Hash)
 	require.Equal(t, `"Draft"`, string(last[0].Changes[0].New))

@@ -48,7 +48,7 @@ func (x *Index) Update(ctx context.Context, l *sources.Line, loader Loader) erro
 	if n == len(l.Commits) {
 		return nil
 	}
-	w := walker{index: x, line: l, loader: loader, state: x.replay(n), known: map[key]*known{}}
+	w := walker{index: x, line: l, loader: loader, state: x.replay(n), known: map[key]*known{}, files: reader{}}
 	var err error
 	for i := n; i < len(l.Commits) && err == nil; i += x.batch {
 		err = w.read(ctx, i, min(i+x.batch, len(l.Commits)))
@@ -65,6 +65,7 @@ type walker struct {
 	loader Loader
 	state  states
 	known  map[key]*known // of the last fleet
+	files  reader
 }
 
 // known is an entity as it was compared last; the same pointer and the same facts are the same leaves.
@@ -76,7 +77,7 @@ type known struct {
 
 // read compares some commits, each with the last before it that was a fleet.
 func (w *walker) read(ctx context.Context, begin, end int) error {
-	trees := make([]fs.FS, end-begin)
+	trees := make([]treeFS, end-begin)
 	var there []fs.FS
 	for i := range trees {
 		s, err := w.line.At(begin + i)
@@ -110,9 +111,15 @@ func (w *walker) read(ctx context.Context, begin, end int) error {
 		if c.Invalid, err = w.judge(ctx, found); err != nil {
 			return w.fail(begin+i, err)
 		}
+		var follows map[key][]Leaf
+		if c.Invalid == "" {
+			if follows = facts(f, w.files.of(tree)); w.line.Damaged() { // which what cannot be read would hide
+				return w.fail(begin+i, errLacking)
+			}
+		}
 		w.index.data.Commits = append(w.index.data.Commits, c)
 		if c.Invalid == "" {
-			w.compare(begin+i, f)
+			w.compare(begin+i, f, follows)
 		}
 	}
 	return nil
@@ -122,13 +129,16 @@ func (w *walker) fail(i int, err error) error {
 	return fmt.Errorf("read the history at commit %s: %w", w.line.Commits[i].Short(), err)
 }
 
+// errLacking is that a clone does not hold all that its commits do.
+var errLacking = fmt.Errorf("%w: the clone lacks some of its files; git fetch --refetch", sources.ErrDamaged)
+
 // judge says why a commit is no fleet, if it is none, by what was found in it.
 func (w *walker) judge(ctx context.Context, found diag.List) (why string, err error) {
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	case w.line.Damaged():
-		return "", fmt.Errorf("%w: the clone lacks some of its files; git fetch --refetch", sources.ErrDamaged)
+		return "", errLacking
 	case found.Err() == nil:
 		return "", nil
 	}
@@ -143,8 +153,8 @@ func (w *walker) judge(ctx context.Context, found diag.List) (why string, err er
 }
 
 // compare adds what a fleet changes of the state. Nearly all of it is as it was, which is seen without looking inside.
-func (w *walker) compare(i int, f *fleet.Fleet) {
-	facts, first := facts(f), len(w.known) == 0
+func (w *walker) compare(i int, f *fleet.Fleet, facts map[key][]Leaf) {
+	first := len(w.known) == 0
 	var steps []step
 	differs := func(name string, leaves []Leaf) {
 		if changes := between(w.state[name], leaves); len(changes) > 0 {

@@ -34,3 +34,19 @@ func ShortCommit(commit string) string {
 	}
 	return cmp.Or(hash, "no commit")
 }
+
+// ShortHashes are two values, of which those that are hashes of files are cut to what tells them apart: they say no
+// more than that.
+func ShortHashes(a, b string) (string, string) {
+	if x, y := shortHash(a), shortHash(b); x != y {
+		return x, y
+	}
+	return a, b
+}
+
+func shortHash(text string) string {
+	if len(text) == 40 && strings.Trim(text, "0123456789abcdef") == "" {
+		return text[:12]
+	}
+	return text
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"millwright.dev/millwright/internal/audit"
+	"millwright.dev/millwright/internal/report"
 )
 
 // merged is how times of a history are written: in UTC, to the minute.
@@ -34,9 +35,9 @@ func HistoryText(w io.Writer, a audit.Answer, s Style) error {
 			p.f("  %s %s%s\n", name, e.Change, fieldsText(e))
 		default:
 			for _, c := range e.Changes {
-				old, now := values(c.Old.Plain(), c.New.Plain())
+				old, now := oldAndNew(c)
 				p.f("  %s: %s → %s\n", s.paint(strong, join(e.Entity, c.Path)), old, now)
-				setsText(&p, c.Sets, s)
+				setsText(&p, c, s)
 			}
 		}
 		effectText(&p, e.Effect, s)
@@ -99,11 +100,16 @@ func boundText(p *printer, b audit.Bound, s Style) {
 const manySets = 3
 
 // setsText prints which fields of a rendered object come of a change.
-func setsText(p *printer, sets []string, s Style) {
+func setsText(p *printer, c audit.Change, s Style) {
+	sets := c.Sets
 	if len(sets) == 0 {
 		return
 	}
-	text := "sets " + strings.Join(sets[:min(len(sets), manySets)], ", ")
+	text := "sets "
+	if c.Coarse {
+		text = "of it, changed or not: "
+	}
+	text += strings.Join(sets[:min(len(sets), manySets)], ", ")
 	if more := len(sets) - manySets; more > 0 {
 		text += " and " + plural(more, "field") + " more"
 	}
@@ -164,6 +170,11 @@ func join(object, field string) string {
 		return object + field
 	}
 	return object + "." + field
+}
+
+// oldAndNew are the values of a change as people read them.
+func oldAndNew(c audit.Change) (old, now string) {
+	return report.ShortHashes(values(c.Old.Plain(), c.New.Plain()))
 }
 
 func historyName(address, field string) string {

@@ -106,7 +106,7 @@ const manyChanges = 4
 
 // lastText prints the change that made a value what it is, and who stands behind it.
 func lastText(p *printer, e audit.Event, s Style) {
-	p.f("  last changed %s\n", s.paint(strong, commitName(e.Commit)))
+	p.f("  %s %s\n", lastChanged(e), s.paint(strong, commitName(e.Commit)))
 	if e.Commit.Hash != "" {
 		p.f("    %s\n", s.paint(faint, behind(e.Commit)))
 	}
@@ -116,7 +116,7 @@ func lastText(p *printer, e audit.Event, s Style) {
 		return
 	}
 	for _, c := range e.Changes[:min(len(e.Changes), manyChanges)] {
-		old, now := values(c.Old.Plain(), c.New.Plain())
+		old, now := oldAndNew(c)
 		p.f("    %s: %s → %s\n", join(e.Entity, c.Path), old, now)
 	}
 	if more := len(e.Changes) - manyChanges; more > 0 {
@@ -124,15 +124,27 @@ func lastText(p *printer, e audit.Event, s Style) {
 	}
 }
 
+// lastChanged begins the sentence about a last change. What the value is made of with others may have changed without
+// the value.
+func lastChanged(e audit.Event) string {
+	if len(e.Changes) > 0 && e.Changes[0].Coarse {
+		return "what it is made of last changed"
+	}
+	return "last changed"
+}
+
 // lastShort is a change on one line.
 func lastShort(e audit.Event) string {
-	text := "last changed " + commitName(audit.Commit{})
+	text := lastChanged(e) + " " + commitName(audit.Commit{})
 	if c := e.Commit; c.Hash != "" {
-		text = fmt.Sprintf("last changed %s in %s %s", c.Time.Format(merged), c.Hash[:min(12, len(c.Hash))], behind(c))
+		text = fmt.Sprintf("%s %s in %s %s", lastChanged(e), c.Time.Format(merged), c.Hash[:min(12, len(c.Hash))], behind(c))
 	}
 	switch {
 	case len(e.Changes) == 1:
-		old, now := values(e.Changes[0].Old.Plain(), e.Changes[0].New.Plain())
+		old, now := oldAndNew(e.Changes[0])
+		if e.Changes[0].Coarse { // the field is another than the one that stands above
+			old = e.Changes[0].Path + ": " + old
+		}
 		return fmt.Sprintf("%s: %s → %s", text, old, now)
 	case e.Change != audit.Changed:
 		return fmt.Sprintf("%s: %s %s", text, e.Entity, e.Change)

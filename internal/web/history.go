@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"millwright.dev/millwright/internal/report"
 )
 
 // errQuery is the answer to a question that cannot be understood.
@@ -144,7 +146,8 @@ func (e Event) First() []FieldChange {
 	}
 	var rows []FieldChange
 	for _, f := range e.Fields[:min(len(e.Fields), mostChanges)] {
-		row := FieldChange{f.Path, plainValue(f.Old), plainValue(f.New)}
+		row := FieldChange{Path: f.Path}
+		row.Old, row.New = report.ShortHashes(plainValue(f.Old), plainValue(f.New))
 		if e.Change == "added" {
 			row.Old = ""
 		}

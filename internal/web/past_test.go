@@ -107,6 +107,24 @@ func TestHistory(t *testing.T) {
 	require.Contains(t, get(t, served(t, early), "/history").Body.String(), "The history is not read yet")
 }
 
+// What stands for files is a hash, of which a page shows the beginning, unless that is all that two have in common.
+func TestHistoryOfFiles(t *testing.T) {
+	store := filled(t, 16)
+	a, b, like := strings.Repeat("3f2a", 10), strings.Repeat("91bc", 10), strings.Repeat("3f2a", 9)+"0000"
+	c := &Commit{Hash: head, Tenants: []string{""}}
+	store.SetPast(&Past{Head: head, Events: []Event{
+		{Commit: c, Entity: "policy", Change: "changed", Fields: []FieldChange{{"rules", `"` + a + `"`, ""}}},
+		{Commit: c, Entity: "stack/training", Change: "changed", Fields: []FieldChange{{"component.db.files", `"` + a + `"`, `"` + b + `"`}, {"component.db.path", `"` + a + `"`, `"` + like + `"`}}},
+	}})
+	page := get(t, served(t, store), "/history").Body.String()
+	require.Contains(t, page, `rules: <span class="have">3f2a3f2a3f2a</span> → <span class="want">(not set)</span>`)
+	require.Contains(t, page, `component.db.files: <span class="have">3f2a3f2a3f2a</span> → <span class="want">91bc91bc91bc</span>`)
+	require.Contains(t, page, `component.db.path: <span class="have">`+a+`</span> → <span class="want">`+like+`</span>`)
+	page = get(t, served(t, store), "/history?address=stack/training.component.db.files").Body.String()
+	require.Contains(t, page, "component.db.files: ")
+	require.NotContains(t, page, "component.db.path: ")
+}
+
 // TestALongHistoryStaysLight holds a page of the worst history to what a page may weigh.
 func TestALongHistoryStaysLight(t *testing.T) {
 	store := filled(t, 16)
