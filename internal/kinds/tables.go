@@ -96,6 +96,11 @@ var tables = map[string]Table{
 	"kubernetes/StatefulSet.apps": {Protected: true, Release: Delete, Removed: DataLoss, Changed: statefulImpact},
 	"kubernetes/Deployment.apps":  {Release: Delete, Removed: Restart, Changed: podsImpact},
 	"kubernetes/DaemonSet.apps":   {Release: Delete, Removed: Restart, Changed: podsImpact},
+	// Who reaches whom. A change of one is put right like any other: to leave a policy open until somebody agrees
+	// would harm more than to close it.
+	"kubernetes/NetworkPolicy.networking.k8s.io": {Release: Delete, Removed: Network},
+	"kubernetes/Service":                         {Release: Delete, Removed: Network},
+	"kubernetes/Ingress.networking.k8s.io":       {Release: Delete, Removed: Network},
 	// A job runs once; one that is to do something else is another job.
 	"kubernetes/Job.batch": {Release: Delete, Immutable: []string{"spec.template", "spec.selector", "spec.completions", "spec.completionMode"}},
 	// Volumes outlive their class, so that it is simply made anew.
