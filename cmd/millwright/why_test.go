@@ -127,7 +127,7 @@ var changes = map[string]change{
 	"tenant.cluster.*.sharedNodes.runtimeClass":             {set: `"other"`, only: true},
 	"tenant.cluster.*.controlPlane.replicas":                {old: `1`, new: "5", set: "5"},
 	"tenant.cluster.*.controlPlane.size":                    {set: `"large"`},
-	"tenant.cluster.*.controlPlane.store.type":              {set: `"deployed-etcd"`},
+	"tenant.cluster.*.controlPlane.store.type":              {set: `"deployed-etcd"`, also: [][3]string{{"mercy.cue", `"file"[^}]*`, `"stdout"`}}},
 	"tenant.cluster.*.privateNodes.autoUpgrade.concurrency": {set: `2`},
 	"tenant.cluster.*.privateNodes.autoUpgrade.enabled":     {set: `false`},
 	"tenant.cluster.*.privateNodes.join.containerd":         {set: `false`},
@@ -162,7 +162,7 @@ func spares(files fstest.MapFS) {
 		strings.Replace(between("hardware/classes.cue", `class: "l40s-4x"`, "\n}\n")+"\n}\n", "l40s-4x", "l40s-4x-spare", 1))
 	put("spare/images/images.cue", strings.Replace(text("hardware/images.cue"), `"ubuntu-noble-gpu"`, `"spare"`, 1))
 	put("platform/spare.cue", "package platform\n\nplatform: metal3: sshKey: spare: publicKey: \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f spare@example.com\"\n")
-	put("sites/dc2.cue", strings.NewReplacer("dc1:", "dc2:", "10.10.0.0/16", "10.11.0.0/16").Replace(text("sites/dc1.cue")))
+	put("sites/dc2.cue", strings.NewReplacer("dc1:", "dc2:", "netris.dc1.", "netris.dc2.", "10.10.0.0/16", "10.11.0.0/16").Replace(text("sites/dc1.cue")))
 	for segment, net := range map[string]string{"acme-train": "10.20", "globex-serve": "10.21", "mercy-records": "10.22"} {
 		put("segments/"+segment+"-spare.cue", strings.NewReplacer(segment, segment+"-spare", net, net+"0").Replace(text("segments/"+segment+".cue")))
 	}
@@ -298,6 +298,7 @@ func apply(t *testing.T, files fstest.MapFS, f *fleet.Fleet, place fleet.Place, 
 		for i, l := range leaves {
 			set(t, files, f, l.from, e.set, i)
 		}
+		goAlong(files, e.also)
 		return e.only
 	case kind == "platform": // there is exactly one
 		delete(files, at.File)
@@ -323,7 +324,13 @@ func apply(t *testing.T, files fstest.MapFS, f *fleet.Fleet, place fleet.Place, 
 	require.NotNil(t, where, "%s: nothing like %s in %q", kind, e.old, line)
 	line = line[:where[0]] + pattern.ReplaceAllString(line[where[0]:where[1]], e.new) + line[where[1]:]
 	files[at.File] = &fstest.MapFile{Data: []byte(head + line + more)}
-	for _, also := range e.also {
+	goAlong(files, e.also)
+	return e.only
+}
+
+// goAlong changes further lines.
+func goAlong(files fstest.MapFS, all [][3]string) {
+	for _, also := range all {
 		for name, file := range files {
 			if strings.Contains(name, also[0]) && !strings.Contains(name, "cue.mod") {
 				pattern := regexp.MustCompile(also[1])
@@ -331,7 +338,6 @@ func apply(t *testing.T, files fstest.MapFS, f *fleet.Fleet, place fleet.Place, 
 			}
 		}
 	}
-	return e.only
 }
 
 // following is a file from a place on.
