@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 )
 
@@ -67,11 +66,7 @@ func (c *checker) reached(at Query, host string) {
 		return // a name can be any address
 	}
 	own := []network{{netip.PrefixFrom(a, a.BitLen()), at, "the endpoint " + host}}
-	if p := c.f.Platform; p != nil {
-		c.apartFrom("no node reaches an API server there", slices.Concat(
-			sound(p.Networking.PodCIDR, "the platform's pod network", Query{"platform", "networking.podCIDR"}),
-			sound(p.Networking.ServiceCIDR, "the platform's service network", Query{"platform", "networking.serviceCIDR"})), own)
-	}
+	c.apartFrom("no node reaches an API server there", c.platformNetworks(), own)
 }
 
 // amongBMCs: where an API server is to answer, no BMC does. Machines are looked at only if one is to answer in a

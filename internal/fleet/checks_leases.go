@@ -44,11 +44,7 @@ func (c *checker) leases(machines []*Machine) {
 // installedIn checks one of these networks.
 func (c *checker) installedIn(net network, in installed, tenants []tenantNetwork) {
 	own := []network{net}
-	if p := c.f.Platform; p != nil {
-		c.apartFrom("Metal3 runs in the control plane cluster and reaches both", slices.Concat(
-			sound(p.Networking.PodCIDR, "the platform's pod network", Query{"platform", "networking.podCIDR"}),
-			sound(p.Networking.ServiceCIDR, "the platform's service network", Query{"platform", "networking.serviceCIDR"})), own)
-	}
+	c.apartFrom("Metal3 runs in the control plane cluster and reaches both", c.platformNetworks(), own)
 	if in.cluster == "" {
 		return
 	}

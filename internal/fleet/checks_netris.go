@@ -95,7 +95,7 @@ func (c *checker) netrisNames() {
 			switch {
 			case strings.HasPrefix(at.Entity, "tenant/"):
 				return // two clusters of one name are reported as such
-			case kind != "subnet" && strings.HasPrefix(at.Entity, "site/") && strings.HasPrefix(first.Entity, "site/") && first.Entity != at.Entity:
+			case (kind == "VPC" || kind == "profile") && strings.HasPrefix(at.Entity, "site/") && strings.HasPrefix(first.Entity, "site/") && first.Entity != at.Entity:
 				return // sites name VPCs and profiles that are there, and several may have one
 			}
 			c.report("MW249", at, fmt.Sprintf("its %s is called %s in Netris, as that of %s", kind, name, first.Entity), "rename one", mention{first, "the same name"})

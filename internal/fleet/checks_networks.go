@@ -100,6 +100,16 @@ func (c *checker) apartFrom(why string, fixed, nets []network) {
 	c.apart(why, nets)
 }
 
+// platformNetworks are those of the control plane cluster's pods and services, as far as they are right.
+func (c *checker) platformNetworks() []network {
+	p := c.f.Platform
+	if p == nil {
+		return nil
+	}
+	return append(sound(p.Networking.PodCIDR, "the platform's pod network", Query{"platform", "networking.podCIDR"}),
+		sound(p.Networking.ServiceCIDR, "the platform's service network", Query{"platform", "networking.serviceCIDR"})...)
+}
+
 // nodeNetworks are those of all segments, each checked in itself.
 func (c *checker) nodeNetworks() []network {
 	var nets []network
